@@ -1,0 +1,190 @@
+# Spoolkit. GNU make; `make help` lists what can be asked for.
+#
+#   SAN=1       build and test under ASan and UBSan, in build-san/
+#   CC=clang    another compiler
+#   BUILD=DIR   another place for what is built
+#   WERROR=     warnings do not stop the build
+#   PREFIX=     where `make install` puts things (/usr/local), with DESTDIR
+
+SAN ?= 0
+ifeq ($(SAN),1)
+BUILD ?= build-san
+else
+BUILD ?= build
+endif
+PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc/spoolkit
+WERROR ?= -Werror
+PKG_CONFIG ?= pkg-config
+
+PKGS := libevent_core libevent_extra libcrypto libzstd libunbound jansson \
+	libbsd-overlay
+ifeq ($(MAKECMDGOALS),)
+NEED_PKGS := 1
+else
+NEED_PKGS := $(filter-out deps users clean format help layers,$(MAKECMDGOALS))
+endif
+ifneq ($(NEED_PKGS),)
+PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(PKGS) 2>/dev/null)
+CMOCKA_LIBS := $(shell $(PKG_CONFIG) --libs cmocka 2>/dev/null)
+endif
+
+WARN := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes \
+	-Wmissing-prototypes -Wpointer-arith -Wundef $(WERROR)
+HARDEN := -fPIE -fstack-protector-strong -fstack-clash-protection
+HARDEN_LD := -pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack
+ifeq ($(SAN),1)
+OPT := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
+	-fno-sanitize-recover=undefined
+LDSAN := -fsanitize=address,undefined
+else
+OPT := -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
+LDSAN :=
+endif
+ALL_CFLAGS := -std=c11 -D_GNU_SOURCE -I. $(WARN) $(OPT) $(HARDEN) \
+	$(PKG_CFLAGS) -pthread $(CFLAGS)
+ALL_LDFLAGS := $(HARDEN_LD) $(LDSAN) -pthread $(LDFLAGS)
+
+# One static library a folder; nothing is compiled twice.
+LIBDIRS := lib/base lib/mail lib/proto lib/cli queue \
+	$(addprefix daemon/,proc net conf edge parent control smtp lookup dns \
+	spooler scheduler mta mda)
+TOOLS := smtpctl
+BENCHES := $(basename $(notdir $(wildcard bench/*.c)))
+UNITS := $(basename $(notdir $(wildcard regress/unit/*.c)))
+HELPERS := $(basename $(notdir $(wildcard regress/spool/*.c)))
+FUZZERS := $(basename $(notdir $(wildcard regress/fuzz/fuzz_*.c)))
+
+objs = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)/*.c))
+archive = $(BUILD)/$(subst /,-,$(1)).a
+ARCHIVES := $(foreach d,$(LIBDIRS),$(if $(wildcard $(d)/*.c),$(call archive,$(d))))
+LIBS := $(foreach d,lib/base lib/mail lib/proto lib/cli queue,$(if $(wildcard $(d)/*.c),$(call archive,$(d))))
+PROGRAMS := $(BUILD)/smtpd $(BUILD)/smtpd-agent $(addprefix $(BUILD)/,$(TOOLS))
+BENCH_PROGRAMS := $(addprefix $(BUILD)/bench/,$(BENCHES))
+TEST_PROGRAMS := $(addprefix $(BUILD)/unit/,$(UNITS)) \
+	$(addprefix $(BUILD)/spool/,$(HELPERS)) \
+	$(addprefix $(BUILD)/fuzz/,$(FUZZERS))
+
+.PHONY: all deps users run check bench install uninstall clean format lint \
+	layers unit system fuzz man help tests
+.DEFAULT_GOAL := all
+
+all: $(PROGRAMS)
+
+help:
+	@echo "all deps users run check bench install uninstall clean format lint"
+	@echo "parts of check: layers unit fuzz man system"
+
+define archive_rule
+$(call archive,$(1)): $(call objs,$(1))
+	@rm -f $$@
+	$(AR) rcs $$@ $$^
+endef
+$(foreach d,$(LIBDIRS),$(eval $(call archive_rule,$(d))))
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+link = $(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) \
+	-Wl,--start-group $(filter %.a,$^) -Wl,--end-group
+
+$(BUILD)/smtpd: $(BUILD)/daemon/main.o $(ARCHIVES)
+	$(link) $(PKG_LIBS)
+
+# Small on purpose: it is executed once per local delivery.
+$(BUILD)/smtpd-agent: $(call objs,daemon/agents) $(call archive,lib/base)
+	$(link) $(shell $(PKG_CONFIG) --libs libbsd-overlay)
+
+define tool_rule
+$(BUILD)/$(1): $(call objs,tools/$(1)) $(LIBS)
+	$$(link) $$(PKG_LIBS)
+endef
+$(foreach t,$(TOOLS),$(eval $(call tool_rule,$(t))))
+
+$(BUILD)/bench/%: $(BUILD)/bench/%.o $(ARCHIVES)
+	$(link) $(PKG_LIBS)
+$(BUILD)/unit/%: $(BUILD)/regress/unit/%.o $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(link) $(PKG_LIBS) $(CMOCKA_LIBS)
+$(BUILD)/spool/%: $(BUILD)/regress/spool/%.o $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(link) $(PKG_LIBS)
+$(BUILD)/fuzz/%: $(BUILD)/regress/fuzz/%.o $(BUILD)/regress/fuzz/replay.o $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(link) $(PKG_LIBS)
+
+.SECONDARY:
+
+tests: $(TEST_PROGRAMS) $(BENCH_PROGRAMS)
+
+deps:
+	@sh contrib/deps.sh
+
+users:
+	@sh contrib/users.sh
+
+run: deps
+	@$(MAKE) --no-print-directory all
+	@BUILD=$(BUILD) sh contrib/run.sh
+
+# A fresh make, so that what deps installed is seen by pkg-config.
+check: deps
+	@$(MAKE) --no-print-directory check-built
+
+.PHONY: check-built
+check-built: all tests layers unit fuzz man system
+
+layers:
+	@sh regress/layers.sh
+
+unit: $(addprefix $(BUILD)/unit/,$(UNITS))
+	@set -e; for t in $(UNITS); do echo "# unit/$$t"; $(BUILD)/unit/$$t; done
+
+fuzz: $(addprefix $(BUILD)/fuzz/,$(FUZZERS))
+	@set -e; for t in $(FUZZERS); do \
+		$(BUILD)/fuzz/$$t regress/fuzz/corpus/$${t#fuzz_}/*; done
+
+man:
+	@sh regress/manlint.sh
+
+system: all tests
+	@BUILD=$(BUILD) SAN=$(SAN) prove -Iregress/lib $(PROVEFLAGS) \
+		$(sort $(wildcard regress/*/*.t))
+
+bench: all tests
+	@BUILD=$(BUILD) sh bench/run
+
+install: all
+	@sh contrib/users.sh
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/libexec \
+		$(DESTDIR)$(PREFIX)/share/man/man5 \
+		$(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(SYSCONFDIR)
+	install -m 755 $(BUILD)/smtpd $(BUILD)/smtpctl $(DESTDIR)$(PREFIX)/sbin
+	install -m 755 $(BUILD)/smtpd-agent $(DESTDIR)$(PREFIX)/libexec
+	install -m 644 man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5
+	install -m 644 man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
+	test -e $(DESTDIR)$(SYSCONFDIR)/smtpd.conf || \
+		install -m 644 contrib/smtpd.conf $(DESTDIR)$(SYSCONFDIR)
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/sbin/smtpd $(DESTDIR)$(PREFIX)/sbin/smtpctl \
+		$(DESTDIR)$(PREFIX)/libexec/smtpd-agent
+	cd man && for m in *.5; do \
+		rm -f $(DESTDIR)$(PREFIX)/share/man/man5/$$m; done
+	cd man && for m in *.8; do \
+		rm -f $(DESTDIR)$(PREFIX)/share/man/man8/$$m; done
+
+clean:
+	rm -rf build build-san
+
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+lint:
+	clang-format --dry-run --Werror $$(git ls-files '*.c' '*.h')
+	cppcheck --quiet --error-exitcode=1 --inline-suppr -I. \
+		--suppress=missingIncludeSystem lib queue daemon tools
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,139 @@
+/*
+ * conf - the configuration as the roles see it (smtpd.conf.5)
+ *
+ * The parent reads the file, checks it, and prints each role its slice in the
+ * same language; the role parses that again. There is one parser and one
+ * printer, and parsing what was printed yields the same configuration.
+ */
+#ifndef DAEMON_CONF_CONF_H
+#define DAEMON_CONF_CONF_H
+
+#include <sys/socket.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/conf/role.h"
+#include "lib/base/buf.h"
+
+#define CONF_TEXT_MAX (16u << 20) /* a slice, inline tables included */
+
+struct conf_listener {
+	char *where; /* as written: address or interface name */
+	struct sockaddr_storage addr; /* resolved, with its port */
+	socklen_t addrlen;
+	uint16_t port;
+	char *hostname; /* NULL: conf.hostname */
+	char *tag; /* shown in envelopes: lo:2525 */
+	unsigned line;
+};
+
+struct conf_table {
+	char *name;
+	char *path; /* file:PATH; NULL: inline */
+	char **keys, **values; /* inline; values NULL or "" for a plain list */
+	size_t n;
+	unsigned line;
+};
+
+enum conf_action_kind {
+	CONF_RELAY,
+	CONF_MAILDIR,
+	CONF_MBOX
+};
+
+struct conf_action {
+	char *name; /* what envelopes carry: relay-1, maildir-1, or given */
+	enum conf_action_kind kind;
+	char *path; /* maildir: with %{user} %{domain} %{tag} ~ */
+	char *owner; /* runs the agent; NULL: the destination user */
+	char *via_host; /* relay via: host or [address]; NULL: by MX */
+	uint16_t via_port;
+	uint32_t ttl; /* seconds; 0: the queue's */
+};
+
+enum conf_from {
+	CONF_FROM_LOCAL,
+	CONF_FROM_ANY,
+	CONF_FROM_TABLE,
+	CONF_FROM_CIDR
+};
+enum conf_for {
+	CONF_FOR_ANY,
+	CONF_FOR_LOCAL,
+	CONF_FOR_DOMAIN,
+	CONF_FOR_TABLE
+};
+enum conf_users {
+	CONF_USERS_SYSTEM,
+	CONF_USERS_ANY,
+	CONF_USERS_TABLE
+};
+
+struct conf_rule {
+	bool accept;
+	bool from_not, for_not, sender_not;
+	enum conf_from from;
+	char *from_what; /* table name or CIDR */
+	char *sender; /* address, @domain or <table>; NULL: any */
+	enum conf_for dest;
+	char *dest_what; /* domain (may start with "*.") or table name */
+	char *aliases; /* table name or NULL */
+	enum conf_users users; /* which local parts exist */
+	char *users_table;
+	unsigned action; /* index into conf.actions, when accept */
+	unsigned line;
+};
+
+struct conf {
+	char *hostname;
+	char *spool, *control; /* paths, absolute after parsing */
+	char *control_group; /* may view; NULL: nobody but the owner, root */
+	struct conf_listener *listeners;
+	size_t nlisteners;
+	struct conf_table *tables;
+	size_t ntables;
+	struct conf_action *actions;
+	size_t nactions;
+	struct conf_rule *rules;
+	size_t nrules;
+
+	uint32_t ttl, bounce_ttl; /* seconds: 4 d, 7 d */
+	uint32_t retry_relay, retry_local; /* seconds: 400, 10 */
+	uint64_t max_message_size; /* octets: 35 MiB */
+	uint64_t journal_size; /* 0: chosen by queue/ */
+	bool settle_now, sync_files;
+	unsigned reserve_percent; /* free blocks and inodes kept: 5 */
+	uint32_t max_inflight_relay, max_inflight_local; /* 2000, 100 */
+	unsigned max_recipients; /* per transaction: 1000 */
+	unsigned max_sessions, max_sessions_per_client; /* 2000, 200 */
+	uint32_t idle_timeout; /* seconds: 300 */
+	unsigned mta_max_per_host; /* connections: 10 */
+	struct sockaddr_storage *resolvers; /* none: the system's */
+	size_t nresolvers;
+
+	/* From the command line, carried to the roles. */
+	bool foreground, verbose, privileged;
+	bool paused_mta, paused_mda, paused_smtp;
+};
+
+/* Both return NULL after having reported every error, each as
+ * file:line: text, through report(arg, line). */
+struct conf *conf_load(
+    const char *path, void (*report)(void *, const char *), void *arg);
+struct conf *conf_parse(const char *name, const char *text, size_t len,
+    void (*report)(void *, const char *), void *arg);
+void conf_free(struct conf *c); /* NULL is accepted */
+
+/* Appends the slice one role may see; ROLE_PARENT: everything. */
+int conf_print(const struct conf *c, enum role who, struct buf *b);
+
+/* NULL when there is none of that name. */
+const struct conf_action *conf_action(const struct conf *c, const char *name);
+const struct conf_table *conf_table(const struct conf *c, const char *name);
+/* What an action means, in the words of the file: relay via "smtp://..." */
+const char *conf_action_text(
+    const struct conf_action *a, char *dst, size_t size);
+
+#endif

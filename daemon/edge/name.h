@@ -1,0 +1,64 @@
+/*
+ * name - mta asks dns
+ */
+#ifndef DAEMON_EDGE_NAME_H
+#define DAEMON_EDGE_NAME_H
+
+#include "lib/proto/pack.h"
+
+enum name_type {
+	NAME_ASK = 0x0600,
+	NAME_ANSWER
+};
+
+#define NAME_HOSTS 100 /* of one answer; more are left out */
+#define NAME_ADDRESSES 16 /* of one host */
+
+enum name_kind {
+	NAME_MX, /* MX, or the domain itself when it has none; with addresses */
+	NAME_ADDRESS, /* A and AAAA of a host; answered as one host, pref 0 */
+	NAME_KINDS
+};
+
+struct name_ask {
+	uint32_t ticket;
+	enum name_kind kind;
+	const char *name;
+};
+
+enum name_status {
+	NAME_FOUND,
+	NAME_TEMPORARY, /* timeout, SERVFAIL, loop: 4.4.3 */
+	NAME_NONE, /* NXDOMAIN or nothing of use: 5.1.2 */
+	NAME_NULL_MX, /* RFC 7505: 5.1.10 */
+	NAME_STATUSES
+};
+
+struct name_answer {
+	uint32_t ticket;
+	enum name_status status;
+	bool secure; /* validated by DNSSEC all the way */
+	const char *text; /* why, in words, when not FOUND */
+	uint16_t n; /* hosts that follow, in order of preference */
+};
+
+struct name_host {
+	uint16_t preference;
+	const char *name; /* without the final dot, lower case */
+	uint8_t n; /* addresses */
+	struct {
+		uint8_t family; /* 4 or 6 */
+		uint8_t octets[16];
+	} addresses[NAME_ADDRESSES];
+};
+
+void name_ask_put(struct buf *b, const struct name_ask *m);
+int name_ask_get(struct unpack *u, struct name_ask *m);
+void name_answer_put(struct buf *b, const struct name_answer *m);
+/* Leaves the unpacker at the hosts: name_host_get() m->n times, then
+ * unpack_done(). */
+int name_answer_get(struct unpack *u, struct name_answer *m);
+void name_host_put(struct buf *b, const struct name_host *h);
+int name_host_get(struct unpack *u, struct name_host *h);
+
+#endif

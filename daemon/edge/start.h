@@ -1,0 +1,46 @@
+/*
+ * start - parent and every role: configuration, peers, sockets, life
+ *
+ * parent -> role  CONF (pieces, the last one marked), PEER and SOCKET with
+ *                 their descriptors, GO; at a reload CONF, SOCKETs and GO
+ *                 again; STOP for a clean end.
+ * role -> parent  READY after each GO.
+ */
+#ifndef DAEMON_EDGE_START_H
+#define DAEMON_EDGE_START_H
+
+#include "lib/proto/pack.h"
+
+enum start_type {
+	START_CONF = 0x0100,
+	START_PEER,
+	START_SOCKET,
+	START_GO,
+	START_STOP,
+	START_READY
+};
+
+#define START_PIECE (64u * 1024) /* of the configuration text */
+
+struct start_conf {
+	const uint8_t *text;
+	size_t len;
+	bool last;
+};
+
+struct start_peer { /* comes with a descriptor */
+	uint8_t role;
+};
+
+struct start_socket { /* comes with a descriptor */
+	uint32_t index; /* of the listener; 0 for the control socket */
+};
+
+void start_conf_put(struct buf *b, const struct start_conf *m);
+int start_conf_get(struct unpack *u, struct start_conf *m);
+void start_peer_put(struct buf *b, const struct start_peer *m);
+int start_peer_get(struct unpack *u, struct start_peer *m);
+void start_socket_put(struct buf *b, const struct start_socket *m);
+int start_socket_get(struct unpack *u, struct start_socket *m);
+
+#endif
