@@ -6,8 +6,10 @@
  *
  * Only OPEN and COMMIT are answered. Body octets are sent within a window:
  * INTAKE_WINDOW for the whole conversation at first, then what CREDIT adds.
- * An envelope text is complete but for its recipient number: the spooler gives
- * ids in the order of arrival. Transactions are named by their message id.
+ * An envelope text is complete, check line and all: generation 1, state queued,
+ * ids counted from recipient number 0001 in the order of sending. The spooler
+ * reads each and holds it against that. Transactions are named by their
+ * message id.
  */
 #ifndef DAEMON_EDGE_INTAKE_H
 #define DAEMON_EDGE_INTAKE_H
