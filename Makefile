@@ -75,6 +75,7 @@ all: $(PROGRAMS)
 help:
 	@echo "all deps users run check bench install uninstall clean format lint"
 	@echo "parts of check: layers unit fuzz man system"
+	@echo "fuzz-run looks for new inputs, FUZZ_SECONDS a target"
 
 define archive_rule
 $(call archive,$(1)): $(call objs,$(1))
@@ -145,6 +146,25 @@ unit: $(addprefix $(BUILD)/unit/,$(UNITS))
 fuzz: $(addprefix $(BUILD)/fuzz/,$(FUZZERS))
 	@set -e; for t in $(FUZZERS); do \
 		$(BUILD)/fuzz/$$t regress/fuzz/corpus/$${t#fuzz_}/*; done
+
+# Looks for new inputs for FUZZ_SECONDS a target; what it finds worth keeping
+# goes to the corpus, what crashes to the current folder.
+FUZZ_SECONDS ?= 30
+.PHONY: fuzz-run fuzz-bounded
+fuzz-run:
+	@$(MAKE) --no-print-directory CC=clang BUILD=build-fuzz \
+		OPT='-O1 -g -fsanitize=address,fuzzer-no-link' \
+		LDSAN=-fsanitize=address,fuzzer fuzz-bounded
+
+fuzz-bounded: $(addprefix $(BUILD)/fuzzer/,$(FUZZERS))
+	@set -e; for t in $(FUZZERS); do echo "# $$t"; \
+		$(BUILD)/fuzzer/$$t -max_total_time=$(FUZZ_SECONDS) \
+		-max_len=65536 -verbosity=0 -print_final_stats=1 \
+		regress/fuzz/corpus/$${t#fuzz_}; done
+
+$(BUILD)/fuzzer/%: $(BUILD)/regress/fuzz/%.o $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(link) $(PKG_LIBS)
 
 man:
 	@sh regress/manlint.sh
