@@ -60,7 +60,10 @@ objs = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)/*.c))
 archive = $(BUILD)/$(subst /,-,$(1)).a
 ARCHIVES := $(foreach d,$(LIBDIRS),$(if $(wildcard $(d)/*.c),$(call archive,$(d))))
 LIBS := $(foreach d,lib/base lib/mail lib/proto lib/cli queue,$(if $(wildcard $(d)/*.c),$(call archive,$(d))))
-PROGRAMS := $(BUILD)/smtpd $(BUILD)/smtpd-agent $(addprefix $(BUILD)/,$(TOOLS))
+# A program is built as soon as its folder holds a source.
+PROGRAMS := $(if $(wildcard daemon/main.c),$(BUILD)/smtpd) \
+	$(if $(wildcard daemon/agents/*.c),$(BUILD)/smtpd-agent) \
+	$(foreach t,$(TOOLS),$(if $(wildcard tools/$(t)/*.c),$(BUILD)/$(t)))
 BENCH_PROGRAMS := $(addprefix $(BUILD)/bench/,$(BENCHES))
 TEST_PROGRAMS := $(addprefix $(BUILD)/unit/,$(UNITS)) \
 	$(addprefix $(BUILD)/spool/,$(HELPERS)) \
