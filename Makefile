@@ -56,7 +56,11 @@ UNITS := $(basename $(notdir $(wildcard regress/unit/*.c)))
 HELPERS := $(basename $(notdir $(wildcard regress/spool/*.c)))
 FUZZERS := $(basename $(notdir $(wildcard regress/fuzz/fuzz_*.c)))
 
-objs = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)/*.c))
+# Of the sandbox_*.c the one of this system.
+SANDBOX := daemon/proc/sandbox_$(if $(filter Linux,$(shell uname)),linux,none).c
+NOT_HERE := $(filter-out $(SANDBOX),$(wildcard daemon/proc/sandbox_*.c))
+
+objs = $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(NOT_HERE),$(wildcard $(1)/*.c)))
 archive = $(BUILD)/$(subst /,-,$(1)).a
 ARCHIVES := $(foreach d,$(LIBDIRS),$(if $(wildcard $(d)/*.c),$(call archive,$(d))))
 LIBS := $(foreach d,lib/base lib/mail lib/proto lib/cli queue,$(if $(wildcard $(d)/*.c),$(call archive,$(d))))

@@ -15,7 +15,7 @@ allowed() {
 	daemon) echo daemon/* lib/base lib/compat ;;
 	daemon/conf) echo lib/mail lib/base lib/compat ;;
 	daemon/net) echo lib/proto lib/mail lib/base lib/compat ;;
-	daemon/proc) echo daemon/conf daemon/edge lib/proto lib/base lib/compat ;;
+	daemon/proc) echo daemon/conf daemon/edge lib/proto lib/cli lib/base lib/compat ;;
 	daemon/edge) echo daemon/conf lib/proto lib/mail lib/base lib/compat ;;
 	daemon/agents) echo lib/base lib/compat ;;
 	daemon/spooler) echo queue daemon/proc daemon/conf daemon/net \

@@ -42,3 +42,16 @@ start_socket_get(struct unpack *u, struct start_socket *m)
 	m->index = unpack_u32(u);
 	return unpack_done(u);
 }
+
+void
+start_log_put(struct buf *b, const struct start_log *m)
+{
+	pack_bool(b, m->verbose);
+}
+
+int
+start_log_get(struct unpack *u, struct start_log *m)
+{
+	m->verbose = unpack_bool(u);
+	return unpack_done(u);
+}

@@ -3,7 +3,7 @@
  *
  * parent -> role  CONF (pieces, the last one marked), PEER and SOCKET with
  *                 their descriptors, GO; at a reload CONF, SOCKETs and GO
- *                 again; STOP for a clean end.
+ *                 again; LOG; STOP for a clean end.
  * role -> parent  READY after each GO.
  */
 #ifndef DAEMON_EDGE_START_H
@@ -17,6 +17,7 @@ enum start_type {
 	START_SOCKET,
 	START_GO,
 	START_STOP,
+	START_LOG,
 	START_READY
 };
 
@@ -36,6 +37,12 @@ struct start_socket { /* comes with a descriptor */
 	uint32_t index; /* of the listener; 0 for the control socket */
 };
 
+struct start_log { /* smtpctl log brief|verbose */
+	bool verbose;
+};
+
+void start_log_put(struct buf *b, const struct start_log *m);
+int start_log_get(struct unpack *u, struct start_log *m);
 void start_conf_put(struct buf *b, const struct start_conf *m);
 int start_conf_get(struct unpack *u, struct start_conf *m);
 void start_peer_put(struct buf *b, const struct start_peer *m);

@@ -17,12 +17,12 @@
 #include "daemon/conf/role.h"
 #include "daemon/proc/peer.h"
 
+struct answers;
 struct event_base;
 struct proc;
 
-/* One conversation a role takes part in. Every role also has ROLE_PARENT and
- * ROLE_CONTROL; proc itself speaks with the parent, and answers control's
- * trace messages. */
+/* One conversation a role takes part in, by the role's own struct. proc itself
+ * speaks start.h with the parent, and query.h with control (answer.h). */
 struct proc_peer {
 	enum role who;
 	const struct handler *handlers;
@@ -32,6 +32,7 @@ struct proc_peer {
 struct proc_role {
 	enum role id;
 	bool keeps_root; /* stays in "/" (lookup reads files) */
+	bool spool_root; /* its root is the spool, else an empty directory */
 	const struct proc_peer *peers;
 	size_t npeers;
 
@@ -44,9 +45,10 @@ struct proc_role {
 	/* A new configuration was read: the old one is freed afterwards.
 	 * Also called once right before start(). */
 	void (*configure)(void *arg, const struct conf *conf);
-	/* A listening socket or directory arrived, before start() or at a
-	 * reload; takes fd. index is that of conf->listeners for smtp. May be
-	 * NULL when the role gets none. */
+	/* A listening socket arrived, before start() or before the
+	 * configure() of a reload; takes fd. index is that of conf->listeners
+	 * in the configuration that comes; 0 for the control socket. At a
+	 * reload all come again. May be NULL when the role gets none. */
 	void (*socket)(void *arg, unsigned index, int fd);
 	/* SIGTERM at the parent: finish what must be finished, then call
 	 * proc_exit(); NULL: exit at once. */
@@ -56,13 +58,16 @@ struct proc_role {
 	size_t nfrom_parent;
 };
 
-/* Never returns. */
+/* Never returns. What -d and -v said came with the command line. */
 _Noreturn void proc_main(const struct proc_role *role);
+
+#define PROC_PARENT_FD 3 /* the socket pair's end in a new role */
 
 struct event_base *proc_base(struct proc *p);
 struct peer *proc_peer(struct proc *p, enum role who);
 const struct conf *proc_conf(struct proc *p);
 bool proc_privileged(const struct proc *p); /* the daemon was started by root */
+struct answers *proc_answers(struct proc *p); /* for answer.c */
 /* Ends the role: flushes every peer for at most a second, exits 0. */
 _Noreturn void proc_exit(struct proc *p);
 

@@ -1,0 +1,6 @@
+#include "daemon/proc/sandbox.h"
+
+void
+sandbox_enter(void)
+{
+}
