@@ -3,14 +3,15 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
-/* Length of the UTF-8 character at s, 0 when there is none. */
-static size_t
-utf8_len(const unsigned char *s)
+size_t
+text_utf8_len(const char *text, size_t len)
 {
+	const unsigned char *s = (const unsigned char *)text;
 	size_t i, n;
 
+	if (len == 0)
+		return 0;
 	if (s[0] < 0x80)
 		return 1;
 	if (s[0] >= 0xc2 && s[0] <= 0xdf)
@@ -20,6 +21,8 @@ utf8_len(const unsigned char *s)
 	else if (s[0] >= 0xf0 && s[0] <= 0xf4)
 		n = 4;
 	else
+		return 0;
+	if (n > len)
 		return 0;
 	for (i = 1; i < n; i++)
 		if ((s[i] & 0xc0) != 0x80)
@@ -41,11 +44,11 @@ static void
 escape(char *dst, size_t size, const char *src, const char *also)
 {
 	const unsigned char *s = (const unsigned char *)src;
-	size_t n, at = 0;
+	size_t n, at = 0, left = strlen(src);
 	bool plain;
 
-	while (*s != '\0') {
-		n = utf8_len(s);
+	while (left > 0) {
+		n = text_utf8_len((const char *)s, left);
 		plain = n > 1 ||
 		    (n == 1 && *s >= 0x20 && *s != 0x7f &&
 			strchr(also, *s) == NULL);
@@ -55,10 +58,12 @@ escape(char *dst, size_t size, const char *src, const char *also)
 			memcpy(dst + at, s, n);
 			at += n;
 			s += n;
+			left -= n;
 		} else {
 			snprintf(dst + at, 5, "\\x%02x", *s);
 			at += 4;
 			s++;
+			left--;
 		}
 	}
 	dst[at] = '\0';
@@ -102,23 +107,95 @@ text_lower(char *s)
 			*s = (char)(*s - 'A' + 'a');
 }
 
-const char *
-text_time(char dst[TEXT_TIME_MAX], int64_t epoch)
+/* Days since the epoch of a day of the Gregorian calendar. */
+static int64_t
+days_of(int64_t year, int month, int day)
 {
-	time_t t = (time_t)epoch;
-	struct tm tm;
+	int64_t era_year, century_days, y = year - (month <= 2);
+	int64_t era = (y >= 0 ? y : y - 399) / 400;
+	int month_from_march = month > 2 ? month - 3 : month + 9;
 
-	gmtime_r(&t, &tm);
-	strftime(dst, TEXT_TIME_MAX, "%Y-%m-%dT%H:%M:%SZ", &tm);
+	era_year = y - era * 400;
+	century_days = era_year / 4 - era_year / 100;
+	return era * 146097 + era_year * 365 + century_days +
+	    (153 * month_from_march + 2) / 5 + day - 1 - 719468;
+}
+
+static void
+date_of(int64_t days, int *year, int *month, int *day)
+{
+	int64_t z = days + 719468, era = (z >= 0 ? z : z - 146096) / 146097;
+	int64_t doe = z - era * 146097; /* day of the 400 years */
+	int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+	int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+	int mp = (int)((5 * doy + 2) / 153); /* months since March */
+
+	*day = (int)(doy - (153 * mp + 2) / 5 + 1);
+	*month = mp < 10 ? mp + 3 : mp - 9;
+	*year = (int)(yoe + era * 400 + (*month <= 2));
+}
+
+static char *
+digits(char *at, int v, int n)
+{
+	int i;
+
+	for (i = n - 1; i >= 0; i--) {
+		at[i] = (char)('0' + v % 10);
+		v /= 10;
+	}
+	return at + n;
+}
+
+#define TIME_FIRST INT64_C(-62167219200) /* 0000-01-01T00:00:00Z */
+#define TIME_LAST INT64_C(253402300799) /* 9999-12-31T23:59:59Z */
+
+const char *
+text_time(char dst[TEXT_TIME_MAX], int64_t t)
+{
+	int year, month, day, second;
+	int64_t days;
+	char *at = dst;
+
+	if (t < TIME_FIRST)
+		t = TIME_FIRST;
+	if (t > TIME_LAST)
+		t = TIME_LAST;
+	days = (t >= 0 ? t : t - 86399) / 86400;
+	second = (int)(t - days * 86400);
+	date_of(days, &year, &month, &day);
+	at = digits(at, year, 4);
+	*at++ = '-';
+	at = digits(at, month, 2);
+	*at++ = '-';
+	at = digits(at, day, 2);
+	*at++ = 'T';
+	at = digits(at, second / 3600, 2);
+	*at++ = ':';
+	at = digits(at, second / 60 % 60, 2);
+	*at++ = ':';
+	at = digits(at, second % 60, 2);
+	*at++ = 'Z';
+	*at = '\0';
 	return dst;
+}
+
+static int
+number_at(const char *s, int n)
+{
+	int v = 0;
+
+	while (n-- > 0)
+		v = v * 10 + (*s++ - '0');
+	return v;
 }
 
 bool
 text_time_parse(const char *s, int64_t *epoch)
 {
 	static const char form[] = "dddd-dd-ddTdd:dd:ddZ";
-	char again[TEXT_TIME_MAX];
-	struct tm tm = { 0 };
+	int year, month, day, again_year, again_month, again_day;
+	int hour, minute, second;
 	size_t i;
 
 	for (i = 0; i < sizeof(form); i++) {
@@ -126,14 +203,21 @@ text_time_parse(const char *s, int64_t *epoch)
 				   : s[i] != form[i])
 			return false;
 	}
-	if (sscanf(s, "%4d-%2d-%2dT%2d:%2d:%2d", &tm.tm_year, &tm.tm_mon,
-		&tm.tm_mday, &tm.tm_hour, &tm.tm_min, &tm.tm_sec) != 6)
+	year = number_at(s, 4);
+	month = number_at(s + 5, 2);
+	day = number_at(s + 8, 2);
+	hour = number_at(s + 11, 2);
+	minute = number_at(s + 14, 2);
+	second = number_at(s + 17, 2);
+	if (month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 ||
+	    minute > 59 || second > 59)
 		return false;
-	tm.tm_year -= 1900;
-	tm.tm_mon -= 1;
-	*epoch = timegm(&tm);
+	*epoch = days_of(year, month, day) * 86400 + hour * 3600 + minute * 60 +
+	    second;
 	/* The 31st of February would come back as another day. */
-	return strcmp(text_time(again, *epoch), s) == 0;
+	date_of(
+	    days_of(year, month, day), &again_year, &again_month, &again_day);
+	return again_month == month && again_day == day;
 }
 
 const char *

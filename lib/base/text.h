@@ -19,10 +19,15 @@ const char *text_quote(char *dst, size_t size, const char *src);
 /* As above for a terminal: never adds quotes, leaves '"' and '\' alone. */
 const char *text_printable(char *dst, size_t size, const char *src);
 
+/* Octets of the UTF-8 character at s, of which len are left: 0 when there is
+ * none, or when it is a C1 control character. */
+size_t text_utf8_len(const char *s, size_t len);
+
 /* ASCII letters to lower case, in place; every other byte stays. */
 void text_lower(char *s);
 
-/* 2026-11-22T13:21:09Z. Parsing takes exactly that form. */
+/* 2026-11-22T13:21:09Z. Parsing takes exactly that form; what lies outside the
+ * years 0000 to 9999 is shown as the nearest second within. */
 #define TEXT_TIME_MAX 32
 const char *text_time(char dst[TEXT_TIME_MAX], int64_t epoch);
 bool text_time_parse(const char *s, int64_t *epoch);
