@@ -17,7 +17,8 @@ struct status {
  * from the reply's first digit is left in the text. */
 void status_parse(struct status *s, const char *line);
 
-/* "4.7.0": the enhanced code, or one made from the reply code: 4.0.0. */
+/* "4.7.0": the enhanced code, or one made from the reply code: 4.0.0; "" when
+ * there is neither. Returns dst. */
 #define STATUS_ENHANCED_MAX 12
 const char *status_enhanced(
     char dst[STATUS_ENHANCED_MAX], const struct status *s);
