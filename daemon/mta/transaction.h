@@ -1,0 +1,53 @@
+/*
+ * transaction - recipients of one message that leave in one SMTP transaction
+ *
+ * Grows while it waits in the queue of its relay, up to TRANSACTION_RCPTS;
+ * each recipient gets exactly one outcome, and the transaction is over when
+ * none is left open.
+ */
+#ifndef DAEMON_MTA_TRANSACTION_H
+#define DAEMON_MTA_TRANSACTION_H
+
+#include <sys/queue.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define TRANSACTION_RCPTS 100
+
+struct relay;
+
+enum transaction_state {
+	TRANSACTION_OPEN,
+	TRANSACTION_ACCEPTED, /* by the reply to its RCPT */
+	TRANSACTION_SETTLED /* its outcome was told */
+};
+
+struct transaction_rcpt {
+	uint64_t evpid;
+	char *address; /* as sent, without angle brackets */
+	int64_t arrived; /* wall clock */
+	enum transaction_state state;
+};
+
+struct transaction {
+	TAILQ_ENTRY(transaction) entry;
+	struct relay *relay;
+	uint64_t msgid;
+	uint64_t size; /* of the body */
+	char *sender; /* "": the null reverse-path */
+	unsigned n, room;
+	unsigned open; /* not settled */
+	unsigned repeats; /* given back by connections that were dead */
+	struct transaction_rcpt *rcpts;
+};
+
+struct transaction *transaction_new(
+    struct relay *relay, uint64_t msgid, uint64_t size, const char *sender);
+void transaction_free(struct transaction *t); /* NULL is accepted */
+
+/* False when it is full. */
+bool transaction_add(struct transaction *t, uint64_t evpid, const char *address,
+    int64_t arrived);
+
+#endif
