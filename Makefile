@@ -89,7 +89,7 @@ $(call archive,$(1)): $(call objs,$(1))
 	@rm -f $$@
 	$(AR) rcs $$@ $$^
 endef
-$(foreach d,$(LIBDIRS),$(eval $(call archive_rule,$(d))))
+$(foreach d,$(LIBDIRS) bench/lib,$(eval $(call archive_rule,$(d))))
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
@@ -111,7 +111,7 @@ $(BUILD)/$(1): $(call objs,tools/$(1)) $(LIBS)
 endef
 $(foreach t,$(TOOLS),$(eval $(call tool_rule,$(t))))
 
-$(BUILD)/bench/%: $(BUILD)/bench/%.o $(ARCHIVES)
+$(BUILD)/bench/%: $(BUILD)/bench/%.o $(call archive,bench/lib) $(ARCHIVES)
 	$(link) $(PKG_LIBS)
 $(BUILD)/unit/%: $(BUILD)/regress/unit/%.o $(ARCHIVES)
 	@mkdir -p $(@D)

@@ -24,7 +24,7 @@ allowed() {
 		lib/proto lib/mail lib/cli lib/base lib/compat ;;
 	tools/qtool) echo queue lib/proto lib/mail lib/cli lib/base lib/compat ;;
 	tools/*) echo lib/proto lib/mail lib/cli lib/base lib/compat ;;
-	bench | regress/unit | regress/fuzz | regress/spool) echo any ;;
+	bench | bench/lib | regress/unit | regress/fuzz | regress/spool) echo any ;;
 	backends*) echo lib/sdk ;;
 	*) echo none ;;
 	esac
