@@ -9,6 +9,7 @@ agent_run_put(struct buf *b, const struct agent_run *m)
 	pack_str(b, m->path);
 	pack_str(b, m->sender);
 	pack_str(b, m->recipient);
+	pack_u64(b, m->size);
 }
 
 int
@@ -20,6 +21,7 @@ agent_run_get(struct unpack *u, struct agent_run *m)
 	m->path = unpack_str(u);
 	m->sender = unpack_str(u);
 	m->recipient = unpack_str(u);
+	m->size = unpack_u64(u);
 	return unpack_done(u);
 }
 

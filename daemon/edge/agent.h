@@ -4,7 +4,9 @@
  * STARTED brings one end of a socket pair that is the agent's standard input
  * and standard error: the mda writes the message, shuts down its side, and
  * reads what the agent has to say. EXIT follows when it has ended. Agents are
- * programs of ours run by argument vector; there is no shell anywhere.
+ * programs of ours run by argument vector; there is no shell anywhere. They
+ * are told the size, so that a message whose sender died is not delivered
+ * short.
  */
 #ifndef DAEMON_EDGE_AGENT_H
 #define DAEMON_EDGE_AGENT_H
@@ -32,16 +34,17 @@ struct agent_run {
 			   * mail spool */
 	const char *sender; /* for the mbox separator and Return-Path */
 	const char *recipient; /* Delivered-To */
+	uint64_t size; /* octets of the message that will come */
 };
 struct agent_started { /* with a descriptor when error is "" */
 	uint32_t ticket;
-	const char *error; /* "no such user ann", "fork: ..." */
+	const char *error; /* "5.1.1 no such user ann", "4.3.0 fork: ..." */
 };
 struct agent_exit {
 	uint32_t ticket;
 	int64_t status; /* as of waitpid() */
 };
-struct agent_kill { /* its time is up */
+struct agent_kill { /* its time is up; asked again: without mercy */
 	uint32_t ticket;
 };
 
