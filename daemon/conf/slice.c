@@ -1,0 +1,418 @@
+/*
+ * slice - prints the part of a configuration that one role may see
+ *
+ * Every value is printed, defaults too, so that what a role reads does not
+ * depend on where it runs. All strings are quoted.
+ */
+#include <netinet/in.h>
+
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/conf/conf.h"
+#include "daemon/conf/lex.h"
+#include "lib/base/buf.h"
+
+static int
+put_string(struct buf *b, const char *s)
+{
+	int bad = buf_puts(b, "\"");
+
+	for (; *s != '\0'; s++) {
+		if (*s == '"' || *s == '\\')
+			bad |= buf_puts(b, "\\");
+		bad |= buf_put(b, s, 1);
+	}
+	return bad | buf_puts(b, "\"");
+}
+
+/* " word "value"", or nothing without a value. */
+static int
+put_option(struct buf *b, const char *word, const char *value)
+{
+	if (value == NULL)
+		return 0;
+	return buf_putf(b, " %s ", word) | put_string(b, value);
+}
+
+static int
+put_run(const struct conf *c, struct buf *b)
+{
+	if (!c->foreground && !c->verbose && !c->privileged && !c->paused_mta &&
+	    !c->paused_mda && !c->paused_smtp)
+		return 0;
+	return buf_putf(b, "run%s%s%s%s%s%s\n",
+	    c->foreground ? " foreground" : "", c->verbose ? " verbose" : "",
+	    c->privileged ? " privileged" : "",
+	    c->paused_mta ? " paused-mta" : "",
+	    c->paused_mda ? " paused-mda" : "",
+	    c->paused_smtp ? " paused-smtp" : "");
+}
+
+static int
+put_hostname(const struct conf *c, struct buf *b)
+{
+	return buf_puts(b, "hostname ") | put_string(b, c->hostname) |
+	    buf_puts(b, "\n");
+}
+
+static int
+put_spool(const struct conf *c, struct buf *b)
+{
+	return buf_puts(b, "spool ") | put_string(b, c->spool) |
+	    buf_puts(b, "\n");
+}
+
+static int
+put_control(const struct conf *c, struct buf *b)
+{
+	return buf_puts(b, "control ") | put_string(b, c->control) |
+	    put_option(b, "group", c->control_group) | buf_puts(b, "\n");
+}
+
+/* The address without its port. */
+static int
+put_address(struct buf *b, const struct sockaddr_storage *ss)
+{
+	const struct sockaddr_in *in = (const struct sockaddr_in *)ss;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)ss;
+	char text[INET6_ADDRSTRLEN] = "";
+
+	if (ss->ss_family == AF_INET) {
+		inet_ntop(AF_INET, &in->sin_addr, text, sizeof(text));
+		return buf_puts(b, text);
+	}
+	inet_ntop(AF_INET6, &in6->sin6_addr, text, sizeof(text));
+	if (in6->sin6_scope_id != 0)
+		return buf_putf(b, "%s%%%u", text, in6->sin6_scope_id);
+	return buf_puts(b, text);
+}
+
+static int
+put_listeners(const struct conf *c, struct buf *b)
+{
+	const struct conf_listener *l;
+	size_t i;
+	int bad = 0;
+
+	for (i = 0; i < c->nlisteners; i++) {
+		l = &c->listeners[i];
+		bad |= buf_puts(b, "listen on ") | put_address(b, &l->addr) |
+		    buf_putf(b, " port %u", l->port) |
+		    put_option(b, "hostname", l->hostname) |
+		    put_option(b, "tag", l->tag) | buf_puts(b, "\n");
+	}
+	return bad;
+}
+
+static int
+put_limits(const struct conf *c, struct buf *b)
+{
+	return buf_putf(b,
+	    "max-message-size %" PRIu64 "\n"
+	    "max-recipients %u\n"
+	    "max-sessions %u per-client %u\n"
+	    "idle-timeout %u\n",
+	    c->max_message_size, c->max_recipients, c->max_sessions,
+	    c->max_sessions_per_client, c->idle_timeout);
+}
+
+static int
+put_ttl(const struct conf *c, struct buf *b)
+{
+	return buf_putf(
+	    b, "queue ttl %u bounce ttl %u\n", c->ttl, c->bounce_ttl);
+}
+
+static int
+put_queue(const struct conf *c, struct buf *b)
+{
+	int bad = buf_putf(b, "queue reserve %u%%", c->reserve_percent);
+
+	if (c->journal_size != 0)
+		bad |= buf_putf(b, " journal %" PRIu64, c->journal_size);
+	if (c->settle_now)
+		bad |= buf_puts(b, " settle now");
+	if (c->sync_files)
+		bad |= buf_puts(b, " sync files");
+	return bad | buf_puts(b, "\n");
+}
+
+static int
+put_retry(const struct conf *c, struct buf *b)
+{
+	return buf_putf(b,
+	    "queue retry relay %u retry local %u\n"
+	    "queue inflight relay %u inflight local %u\n",
+	    c->retry_relay, c->retry_local, c->max_inflight_relay,
+	    c->max_inflight_local);
+}
+
+static int
+put_resolvers(const struct conf *c, struct buf *b)
+{
+	const struct sockaddr_storage *ss;
+	unsigned port;
+	size_t i;
+	int bad = 0;
+
+	for (i = 0; i < c->nresolvers; i++) {
+		ss = &c->resolvers[i];
+		port = ss->ss_family == AF_INET
+		    ? ((const struct sockaddr_in *)ss)->sin_port
+		    : ((const struct sockaddr_in6 *)ss)->sin6_port;
+		bad |= buf_puts(b, "resolver ") | put_address(b, ss) |
+		    buf_putf(b, " port %u\n", ntohs((uint16_t)port));
+	}
+	return bad;
+}
+
+static int
+put_mta(const struct conf *c, struct buf *b)
+{
+	return buf_putf(b, "mta max-per-host %u\n", c->mta_max_per_host);
+}
+
+static int
+put_tables(const struct conf *c, struct buf *b)
+{
+	const struct conf_table *t;
+	size_t i, k;
+	int bad = 0;
+
+	for (i = 0; i < c->ntables; i++) {
+		t = &c->tables[i];
+		bad |= buf_putf(b, "table %s ", t->name);
+		if (t->path != NULL) {
+			bad |= buf_puts(b, "file:") | put_string(b, t->path) |
+			    buf_puts(b, "\n");
+			continue;
+		}
+		bad |= buf_puts(b, "{\n");
+		for (k = 0; k < t->n; k++) {
+			bad |= buf_puts(b, "\t") | put_string(b, t->keys[k]);
+			if (t->values[k] != NULL && t->values[k][0] != '\0')
+				bad |= buf_puts(b, " = ") |
+				    put_string(b, t->values[k]);
+			bad |= buf_puts(b, ",\n");
+		}
+		bad |= buf_puts(b, "}\n");
+	}
+	return bad;
+}
+
+/* relay [via URL] | deliver to KIND [PATH] [owner USER], and ttl. */
+static int
+put_action(struct buf *b, const struct conf_action *a)
+{
+	const char *host = a->via_host;
+	char url[300];
+	int bad = 0;
+
+	switch (a->kind) {
+	case CONF_RELAY:
+		bad |= buf_puts(b, "relay");
+		if (host == NULL)
+			break;
+		/* An IPv4 address needs no brackets. */
+		if (host[0] == '[' && strchr(host, ':') == NULL)
+			snprintf(url, sizeof(url), "smtp://%.*s:%u",
+			    (int)strlen(host) - 2, host + 1, a->via_port);
+		else
+			snprintf(url, sizeof(url), "smtp://%s:%u", host,
+			    a->via_port);
+		bad |= put_option(b, "via", url);
+		break;
+	case CONF_MAILDIR:
+		bad |= buf_puts(b, "deliver to") |
+		    put_option(b, "maildir", a->path);
+		break;
+	case CONF_MBOX:
+		bad |= buf_puts(b, "deliver to mbox");
+		if (a->path != NULL)
+			bad |= buf_puts(b, " ") | put_string(b, a->path);
+		break;
+	}
+	bad |= put_option(b, "owner", a->owner);
+	if (a->ttl != 0)
+		bad |= buf_putf(b, " ttl %u", a->ttl);
+	return bad;
+}
+
+static int
+put_actions(const struct conf *c, struct buf *b, bool relay, bool deliver)
+{
+	const struct conf_action *a;
+	size_t i;
+	int bad = 0;
+
+	for (i = 0; i < c->nactions; i++) {
+		a = &c->actions[i];
+		if (a->kind == CONF_RELAY ? !relay : !deliver)
+			continue;
+		bad |= buf_puts(b, "action ") | put_string(b, a->name) |
+		    buf_puts(b, " ") | put_action(b, a) | buf_puts(b, "\n");
+	}
+	return bad;
+}
+
+static int
+put_from(struct buf *b, const struct conf_rule *r)
+{
+	int bad = buf_puts(b, r->from_not ? " from ! " : " from ");
+
+	switch (r->from) {
+	case CONF_FROM_LOCAL:
+		return bad | buf_puts(b, "local");
+	case CONF_FROM_ANY:
+		return bad | buf_puts(b, "any");
+	case CONF_FROM_TABLE:
+		return bad | buf_putf(b, "<%s>", r->from_what);
+	case CONF_FROM_CIDR:
+		return bad | put_string(b, r->from_what);
+	}
+	return -1;
+}
+
+static int
+put_sender(struct buf *b, const struct conf_rule *r)
+{
+	if (r->sender == NULL)
+		return 0;
+	if (r->sender[0] == '<')
+		return buf_puts(b, r->sender_not ? " sender ! " : " sender ") |
+		    buf_puts(b, r->sender);
+	return buf_puts(b, r->sender_not ? " sender ! " : " sender ") |
+	    put_string(b, r->sender);
+}
+
+static int
+put_for(struct buf *b, const struct conf_rule *r)
+{
+	int bad = buf_puts(b, r->for_not ? " for ! " : " for ");
+
+	switch (r->dest) {
+	case CONF_FOR_ANY:
+		return bad | buf_puts(b, "any");
+	case CONF_FOR_LOCAL:
+		return bad | buf_puts(b, "local");
+	case CONF_FOR_DOMAIN:
+		return bad | buf_puts(b, "domain ") |
+		    put_string(b, r->dest_what);
+	case CONF_FOR_TABLE:
+		return bad | buf_putf(b, "domain <%s>", r->dest_what);
+	}
+	return -1;
+}
+
+static int
+put_users(struct buf *b, const struct conf_rule *r)
+{
+	switch (r->users) {
+	case CONF_USERS_SYSTEM:
+		return buf_puts(b, " users system");
+	case CONF_USERS_ANY:
+		return buf_puts(b, " users any");
+	case CONF_USERS_TABLE:
+		return buf_putf(b, " users <%s>", r->users_table);
+	}
+	return -1;
+}
+
+static int
+put_rules(const struct conf *c, struct buf *b)
+{
+	const struct conf_rule *r;
+	size_t i;
+	int bad = 0;
+
+	for (i = 0; i < c->nrules; i++) {
+		r = &c->rules[i];
+		bad |= buf_puts(b, r->accept ? "accept" : "reject") |
+		    put_from(b, r) | put_sender(b, r) | put_for(b, r);
+		if (r->aliases != NULL)
+			bad |= buf_putf(b, " alias <%s>", r->aliases);
+		if (r->accept)
+			bad |= put_users(b, r) |
+			    put_option(b, "action", c->actions[r->action].name);
+		bad |= buf_puts(b, "\n");
+	}
+	return bad;
+}
+
+static int
+put_relays(const struct conf *c, struct buf *b)
+{
+	return put_actions(c, b, true, false);
+}
+
+static int
+put_delivers(const struct conf *c, struct buf *b)
+{
+	return put_actions(c, b, false, true);
+}
+
+static int
+put_all_actions(const struct conf *c, struct buf *b)
+{
+	return put_actions(c, b, true, true);
+}
+
+#define BIT(role) (1u << (role))
+#define EVERYONE (~0u)
+#define ONLY(roles) ((roles) | BIT(ROLE_PARENT))
+
+static const struct {
+	unsigned who;
+	int (*put)(const struct conf *, struct buf *);
+} parts[] = {
+	{ EVERYONE, put_run },
+	{ EVERYONE, put_hostname },
+	{ ONLY(BIT(ROLE_SPOOLER)), put_spool },
+	{ ONLY(BIT(ROLE_CONTROL)), put_control },
+	{ ONLY(BIT(ROLE_SMTP) | BIT(ROLE_LOOKUP)), put_listeners },
+	{ ONLY(BIT(ROLE_SMTP)), put_limits },
+	{ ONLY(BIT(ROLE_SPOOLER) | BIT(ROLE_LOOKUP) | BIT(ROLE_SCHEDULER)),
+	    put_ttl },
+	{ ONLY(BIT(ROLE_SPOOLER)), put_queue },
+	{ ONLY(BIT(ROLE_SCHEDULER) | BIT(ROLE_SPOOLER)), put_retry },
+	{ ONLY(BIT(ROLE_DNS)), put_resolvers },
+	{ ONLY(BIT(ROLE_MTA)), put_mta },
+	{ ONLY(BIT(ROLE_LOOKUP)), put_tables },
+	{ ONLY(BIT(ROLE_MTA)), put_relays },
+	{ ONLY(BIT(ROLE_MDA)), put_delivers },
+	{ ONLY(BIT(ROLE_LOOKUP) | BIT(ROLE_SPOOLER)), put_all_actions },
+	{ ONLY(BIT(ROLE_LOOKUP)), put_rules },
+};
+
+int
+conf_print(const struct conf *c, enum role who, struct buf *b)
+{
+	size_t i;
+	int bad = 0;
+
+	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		/* put_all_actions has these already. */
+		if (who == ROLE_PARENT &&
+		    (parts[i].put == put_relays ||
+			parts[i].put == put_delivers))
+			continue;
+		if ((parts[i].who & BIT(who)) != 0)
+			bad |= parts[i].put(c, b);
+	}
+	return bad != 0 ? -1 : 0;
+}
+
+const char *
+conf_action_text(const struct conf_action *a, char *dst, size_t size)
+{
+	struct buf *b = buf_new(3 * LEX_WORD_MAX);
+
+	put_action(b, a);
+	snprintf(dst, size, "%s", buf_text(b));
+	buf_free(b);
+	return dst;
+}
