@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define PEER_GROUPS 1024 /* of one process; it is refused with more */
+
 int
 unixsock_pair(int fd[2])
 {
@@ -107,4 +109,24 @@ int
 unixsock_peer(int fd, uid_t *uid, gid_t *gid)
 {
 	return getpeereid(fd, uid, gid);
+}
+
+bool
+unixsock_peer_in(int fd, gid_t gid)
+{
+#ifdef SO_PEERGROUPS /* Linux; one call, not worth a file in compat */
+	gid_t groups[PEER_GROUPS];
+	socklen_t len = sizeof(groups);
+	size_t i;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len) == -1)
+		return false;
+	for (i = 0; i < len / sizeof(groups[0]); i++)
+		if (groups[i] == gid)
+			return true;
+#else
+	(void)fd;
+	(void)gid;
+#endif
+	return false;
 }

@@ -6,6 +6,8 @@
 
 #include <sys/types.h>
 
+#include <stdbool.h>
+
 /* A connected pair, close-on-exec and non-blocking. -1 with errno. */
 int unixsock_pair(int fd[2]);
 
@@ -18,5 +20,9 @@ int unixsock_connect(const char *path);
 
 /* Who is at the other end, as the system vouches. -1 with errno. */
 int unixsock_peer(int fd, uid_t *uid, gid_t *gid);
+
+/* Whether gid is among the other end's supplementary groups; false where the
+ * system does not tell. */
+bool unixsock_peer_in(int fd, gid_t gid);
 
 #endif
