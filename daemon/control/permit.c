@@ -1,0 +1,53 @@
+#include "daemon/control/permit.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#define ALL PERMIT_ALL_ROLES
+#define PARENT PERMIT_ROLE(ROLE_PARENT)
+#define SPOOLER PERMIT_ROLE(ROLE_SPOOLER)
+#define SCHEDULER PERMIT_ROLE(ROLE_SCHEDULER)
+#define MTA PERMIT_ROLE(ROLE_MTA)
+#define VIEW PERMIT_VIEW
+#define OPERATE PERMIT_OPERATE
+#define ASK PERMIT_ASK
+
+/* A message is private, and trace lines hold addresses: both are for
+ * operators. */
+static const struct permit permits[] = {
+	{ "show status", VIEW, ASK, QUERY_STATUS, ALL, NULL },
+	{ "show stats", VIEW, ASK, QUERY_STATS, ALL, NULL },
+	{ "show queue", VIEW, ASK, QUERY_QUEUE, SPOOLER, NULL },
+	{ "show envelope", VIEW, ASK, QUERY_ENVELOPE, SPOOLER, NULL },
+	{ "show message", OPERATE, ASK, QUERY_MESSAGE, SPOOLER, NULL },
+	{ "show hosts", VIEW, ASK, QUERY_HOSTS, MTA, NULL },
+	{ "pause envelope", OPERATE, ASK, QUERY_HOLD, SCHEDULER, NULL },
+	{ "pause mta", OPERATE, ASK, QUERY_PAUSE, SPOOLER, "mta" },
+	{ "pause mda", OPERATE, ASK, QUERY_PAUSE, SPOOLER, "mda" },
+	{ "pause smtp", OPERATE, ASK, QUERY_PAUSE, SPOOLER, "smtp" },
+	{ "resume envelope", OPERATE, ASK, QUERY_RELEASE, SCHEDULER, NULL },
+	{ "resume mta", OPERATE, ASK, QUERY_RESUME, SPOOLER, "mta" },
+	{ "resume mda", OPERATE, ASK, QUERY_RESUME, SPOOLER, "mda" },
+	{ "resume smtp", OPERATE, ASK, QUERY_RESUME, SPOOLER, "smtp" },
+	{ "schedule", OPERATE, ASK, QUERY_SCHEDULE, SCHEDULER, NULL },
+	{ "remove", OPERATE, ASK, QUERY_REMOVE, SCHEDULER, NULL },
+	{ "discover", OPERATE, ASK, QUERY_DISCOVER, SPOOLER, NULL },
+	{ "sync", OPERATE, ASK, QUERY_SYNC, SPOOLER, NULL },
+	{ "log brief", OPERATE, ASK, QUERY_LOG, PARENT, "brief" },
+	{ "log verbose", OPERATE, ASK, QUERY_LOG, PARENT, "verbose" },
+	{ "reload", OPERATE, ASK, QUERY_RELOAD, PARENT, NULL },
+	{ "stop", OPERATE, ASK, QUERY_STOP, PARENT, NULL },
+	{ "trace", OPERATE, PERMIT_TRACE, QUERY_WHATS, 0, NULL },
+	{ "untrace", OPERATE, PERMIT_UNTRACE, QUERY_WHATS, 0, NULL },
+};
+
+const struct permit *
+permit_find(const char *command)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(permits) / sizeof(permits[0]); i++)
+		if (strcmp(permits[i].command, command) == 0)
+			return &permits[i];
+	return NULL;
+}
