@@ -1,0 +1,149 @@
+#include <sys/types.h>
+
+#include "daemon/dns/packet.h"
+
+#include <netinet/in.h>
+
+#include <arpa/nameser.h>
+#include <ctype.h>
+#include <resolv.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "lib/base/text.h"
+
+#define HEADER 12
+#define RR_FIXED 10 /* type, class, ttl, length */
+
+struct walk {
+	const uint8_t *start, *at, *end;
+	unsigned left; /* records of the answer section */
+	uint16_t type; /* of the record */
+	const uint8_t *data;
+	size_t len;
+};
+
+static uint16_t
+number(const uint8_t *p)
+{
+	return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+static bool
+skip_name(struct walk *w)
+{
+	int n = dn_skipname(w->at, w->end);
+
+	if (n < 0)
+		return false;
+	w->at += n;
+	return true;
+}
+
+static bool
+begin(struct walk *w, const void *packet, size_t len)
+{
+	unsigned questions;
+
+	if (len < HEADER)
+		return false;
+	w->start = packet;
+	w->end = w->start + len;
+	questions = number(w->start + 4);
+	w->left = number(w->start + 6);
+	w->at = w->start + HEADER;
+	for (; questions > 0; questions--) {
+		if (!skip_name(w) || w->end - w->at < 4)
+			return false;
+		w->at += 4;
+	}
+	return true;
+}
+
+/* 1: a record of class IN, 0: the end, -1: nonsense. */
+static int
+next(struct walk *w)
+{
+	uint16_t class;
+
+	while (w->left > 0) {
+		w->left--;
+		if (!skip_name(w) || w->end - w->at < RR_FIXED)
+			return -1;
+		w->type = number(w->at);
+		class = number(w->at + 2);
+		w->len = number(w->at + 8);
+		w->at += RR_FIXED;
+		if ((size_t)(w->end - w->at) < w->len)
+			return -1;
+		w->data = w->at;
+		w->at += w->len;
+		if (class == ns_c_in)
+			return 1;
+	}
+	return 0;
+}
+
+static bool
+host_name(const char *name)
+{
+	for (; *name != '\0'; name++)
+		if (!isalnum((unsigned char)*name) && *name != '-' &&
+		    *name != '.' && *name != '_')
+			return false;
+	return true;
+}
+
+int
+packet_rcode(const void *packet, size_t len)
+{
+	if (packet == NULL || len < HEADER)
+		return ns_r_servfail;
+	return ((const uint8_t *)packet)[3] & 0x0f;
+}
+
+int
+packet_mx(const void *packet, size_t len, struct packet_mx *mx, size_t max)
+{
+	struct walk w;
+	size_t n = 0;
+	int got;
+
+	if (!begin(&w, packet, len))
+		return -1;
+	while ((got = next(&w)) == 1) {
+		if (w.type != PACKET_MX || n == max)
+			continue;
+		if (w.len < 3 ||
+		    dn_expand(w.start, w.end, w.data + 2, mx[n].name,
+			sizeof(mx[n].name)) < 0)
+			return -1;
+		mx[n].preference = number(w.data);
+		text_lower(mx[n].name);
+		if (strcmp(mx[n].name, ".") == 0)
+			mx[n].name[0] = '\0';
+		if (host_name(mx[n].name))
+			n++;
+	}
+	return got == -1 ? -1 : (int)n;
+}
+
+int
+packet_addresses(const void *packet, size_t len, enum packet_type type,
+    uint8_t (*octets)[16], size_t max)
+{
+	size_t n = 0, want = type == PACKET_A ? 4 : 16;
+	struct walk w;
+	int got;
+
+	if (!begin(&w, packet, len))
+		return -1;
+	while ((got = next(&w)) == 1) {
+		if (w.type != type || n == max)
+			continue;
+		if (w.len != want)
+			return -1;
+		memcpy(octets[n++], w.data, want);
+	}
+	return got == -1 ? -1 : (int)n;
+}

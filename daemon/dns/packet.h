@@ -1,0 +1,35 @@
+/*
+ * packet - takes the records of one type out of an answer, pure
+ *
+ * libunbound hands over what it checked and resolved in wire form; the names
+ * are unpacked by the system's dn_expand(). CNAME records on the way to the
+ * answer are passed over: unbound has followed them.
+ */
+#ifndef DAEMON_DNS_PACKET_H
+#define DAEMON_DNS_PACKET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum packet_type {
+	PACKET_A = 1,
+	PACKET_MX = 15,
+	PACKET_AAAA = 28
+};
+
+struct packet_mx {
+	uint16_t preference;
+	char name[256]; /* lower case, no final dot; "" for the root */
+};
+
+/* The code in the header: 0 NOERROR, 2 SERVFAIL, 3 NXDOMAIN, ...; 2 also when
+ * there is no header. */
+int packet_rcode(const void *packet, size_t len);
+
+/* Both return how many there are, at most max; -1 for what is no answer.
+ * Names of octets that no host name has are left out. */
+int packet_mx(const void *packet, size_t len, struct packet_mx *mx, size_t max);
+int packet_addresses(const void *packet, size_t len, enum packet_type type,
+    uint8_t (*octets)[16], size_t max);
+
+#endif
