@@ -1,0 +1,98 @@
+#include "daemon/spooler/known.h"
+
+#include <string.h>
+
+#include "daemon/spooler/spooler.h"
+#include "lib/base/hmap.h"
+#include "lib/base/mem.h"
+
+struct known {
+	unsigned n;
+	struct plan_row rows[PLAN_ROWS];
+};
+
+struct known *
+known_new(struct spooler *s)
+{
+	(void)s;
+	return mem_zalloc(sizeof(struct known));
+}
+
+enum plan_kind
+known_kind(const struct spooler *s, const struct entry *en)
+{
+	const struct conf_action *a = conf_action(s->conf, en->action);
+
+	if (a == NULL)
+		return en->kind == ENVELOPE_DELIVER ? PLAN_LOCAL : PLAN_RELAY;
+	return a->kind == CONF_RELAY ? PLAN_RELAY : PLAN_LOCAL;
+}
+
+/* The same for envelopes that go the same way: the smarthost of an action, the
+ * domain, or the local recipient. */
+static uint32_t
+key_of(const struct spooler *s, const struct entry *en)
+{
+	const struct conf_action *a = conf_action(s->conf, en->action);
+	const char *to = entry_destination(en), *domain;
+
+	if (a != NULL && a->kind == CONF_RELAY) {
+		domain = strrchr(to, '@');
+		if (a->via_host != NULL)
+			to = en->action;
+		else if (domain != NULL)
+			to = domain;
+	}
+	return (uint32_t)hmap_hash(to, strlen(to));
+}
+
+void
+known_add(struct spooler *s, struct entry *en)
+{
+	struct plan_row *row = &s->known->rows[s->known->n];
+
+	if (en->flags & (ENTRY_FAILED | ENTRY_REMOVED | ENTRY_INFLIGHT))
+		return;
+	if (conf_action(s->conf, en->action) == NULL)
+		en->flags |= ENTRY_NO_ACTION;
+	else
+		en->flags &= (uint8_t)~ENTRY_NO_ACTION;
+	row->evpid = en->evpid;
+	row->kind = known_kind(s, en);
+	row->key = key_of(s, en);
+	row->due = en->next_try;
+	row->held =
+	    (en->flags & (ENTRY_HELD | ENTRY_BROKEN | ENTRY_NO_ACTION)) != 0;
+	if (++s->known->n == PLAN_ROWS)
+		known_flush(s);
+}
+
+void
+known_flush(struct spooler *s)
+{
+	struct peer *scheduler = proc_peer(s->proc, ROLE_SCHEDULER);
+	struct buf *b;
+	unsigned i;
+
+	if (s->known->n == 0)
+		return;
+	b = peer_begin(scheduler);
+	for (i = 0; i < s->known->n; i++)
+		plan_row_put(b, &s->known->rows[i]);
+	peer_send(scheduler, PLAN_KNOWN);
+	s->known->n = 0;
+}
+
+void
+known_settled(
+    struct spooler *s, uint64_t evpid, enum plan_result result, int64_t due)
+{
+	struct plan_settled m = {
+		.evpid = evpid, .result = result, .due = due
+	};
+	struct peer *scheduler = proc_peer(s->proc, ROLE_SCHEDULER);
+
+	known_flush(s); /* it hears of an envelope before its end */
+	plan_settled_put(peer_begin(scheduler), &m);
+	peer_send(scheduler, PLAN_SETTLED);
+}

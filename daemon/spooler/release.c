@@ -1,0 +1,258 @@
+#include "daemon/spooler/release.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/edge/carry.h"
+#include "daemon/edge/plan.h"
+#include "daemon/spooler/known.h"
+#include "daemon/spooler/spooler.h"
+#include "lib/base/hmap.h"
+#include "lib/base/ident.h"
+#include "lib/base/log.h"
+#include "lib/base/mem.h"
+#include "lib/base/mono.h"
+
+#define UNREADABLE_DELAY 60 /* seconds until a file is looked at again */
+
+struct release {
+	struct hmap *flights; /* by evpid */
+};
+
+/* The envelopes of one message whose texts are being read. */
+struct batch {
+	struct spooler *s;
+	uint64_t msgid;
+	uint64_t size;
+	enum role carrier;
+	unsigned n, waiting;
+	struct slot {
+		struct batch *batch;
+		uint64_t evpid;
+		struct flight *flight;
+	} slots[];
+};
+
+struct release *
+release_new(struct spooler *s)
+{
+	struct release *r = mem_zalloc(sizeof(*r));
+
+	(void)s;
+	r->flights = hmap_new();
+	return r;
+}
+
+static void
+send_task(struct batch *b)
+{
+	struct peer *carrier = proc_peer(b->s->proc, b->carrier);
+	struct carry_task task = { .msgid = b->msgid, .size = b->size };
+	struct buf *out;
+	unsigned i;
+
+	for (i = 0; i < b->n; i++)
+		if (b->slots[i].flight != NULL)
+			task.n++;
+	if (task.n > 0) {
+		out = peer_begin(carrier);
+		carry_task_put(out, &task);
+		for (i = 0; i < b->n; i++)
+			if (b->slots[i].flight != NULL)
+				carry_text_put(out, b->slots[i].flight->text,
+				    b->slots[i].flight->len);
+		peer_send(carrier, CARRY_TASK);
+	}
+	free(b);
+}
+
+/* An envelope that cannot be given out now. */
+static void
+not_readable(
+    struct spooler *s, uint64_t evpid, struct entry *en, enum queue_status st)
+{
+	char id[IDENT_TEXT_MAX];
+
+	if (en != NULL)
+		en->flags &= (uint8_t)~ENTRY_INFLIGHT;
+	s->count.inflight--;
+	if (en == NULL || st == QUEUE_GONE) {
+		log_warn("evpid=%s event=gone text=its file was taken away",
+		    ident_evpid_text(id, evpid));
+		if (en != NULL) {
+			queue_done(s->q, evpid, "gone", NULL, NULL);
+			index_remove(s->index, en);
+		}
+		known_settled(s, evpid, PLAN_GONE, 0);
+	} else if (st == QUEUE_DAMAGED) {
+		en->flags |= ENTRY_BROKEN;
+		known_settled(s, evpid, PLAN_HELD, 0);
+	} else {
+		en->next_try = (uint32_t)(mono_wall() + UNREADABLE_DELAY);
+		known_settled(s, evpid, PLAN_AGAIN, en->next_try);
+	}
+}
+
+static void
+on_text(void *ctx, enum queue_status st, const char *text, size_t len)
+{
+	struct slot *slot = ctx;
+	struct batch *b = slot->batch;
+	struct entry *en = index_find(b->s->index, slot->evpid);
+	struct flight *f;
+
+	if (st == QUEUE_OK && en != NULL && !(en->flags & ENTRY_REMOVED)) {
+		f = mem_zalloc(sizeof(*f) + len + 1);
+		f->evpid = slot->evpid;
+		f->carrier = b->carrier;
+		f->len = len;
+		memcpy(f->text, text, len);
+		hmap_put(b->s->release->flights, f->evpid, f);
+		slot->flight = f;
+		b->size = en->size;
+	} else {
+		not_readable(b->s, slot->evpid, en, st);
+	}
+	if (--b->waiting == 0)
+		send_task(b);
+}
+
+/* ids[0..n) are of one message. */
+static void
+gather(struct spooler *s, enum role carrier, const uint64_t *ids, unsigned n)
+{
+	struct batch *b = mem_zalloc(sizeof(*b) + n * sizeof(struct slot));
+	unsigned i;
+
+	b->s = s;
+	b->msgid = ident_msgid(ids[0]);
+	b->carrier = carrier;
+	b->n = n;
+	b->waiting = n;
+	for (i = 0; i < n; i++) {
+		b->slots[i].batch = b;
+		b->slots[i].evpid = ids[i];
+	}
+	/* The last answer frees the batch, and may come before this returns. */
+	for (i = 0; i < n; i++)
+		queue_envelope(s->q, ids[i], on_text, &b->slots[i]);
+}
+
+/* Drops those that have gone since; returns how many are left. */
+static unsigned
+still_there(struct spooler *s, uint64_t *ids, unsigned n)
+{
+	unsigned i, kept = 0;
+	struct entry *en;
+
+	for (i = 0; i < n; i++) {
+		en = index_find(s->index, ids[i]);
+		if (en == NULL ||
+		    (en->flags & (ENTRY_REMOVED | ENTRY_FAILED))) {
+			known_settled(s, ids[i], PLAN_GONE, 0);
+			continue;
+		}
+		if (en->flags & (ENTRY_HELD | ENTRY_BROKEN | ENTRY_NO_ACTION)) {
+			known_settled(s, ids[i], PLAN_HELD, en->next_try);
+			continue;
+		}
+		en->flags |= ENTRY_INFLIGHT;
+		s->count.inflight++;
+		ids[kept++] = ids[i];
+	}
+	return kept;
+}
+
+int
+release_on_due(void *arg, struct message *m)
+{
+	struct spooler *s = arg;
+	enum role carrier;
+	struct plan_due due;
+	unsigned i, n, from;
+
+	if (plan_due_get(&m->body, &due) == -1)
+		return -1;
+	carrier = due.kind == PLAN_RELAY ? ROLE_MTA : ROLE_MDA;
+	n = still_there(s, due.evpids, due.n);
+	for (from = 0, i = 1; i <= n; i++) {
+		if (i < n &&
+		    ident_msgid(due.evpids[i]) == ident_msgid(due.evpids[from]))
+			continue;
+		gather(s, carrier, due.evpids + from, i - from);
+		from = i;
+	}
+	return 0;
+}
+
+struct flight *
+release_land(struct spooler *s, uint64_t evpid, enum role from)
+{
+	struct flight *f =
+	    evpid == 0 ? NULL : hmap_get(s->release->flights, evpid);
+
+	if (f == NULL || f->carrier != from)
+		return NULL;
+	hmap_del(s->release->flights, evpid);
+	s->count.inflight--;
+	return f;
+}
+
+/* A piece of a body that a carrier waits for. */
+struct piece {
+	struct spooler *s;
+	enum role carrier;
+	uint32_t stream;
+	uint64_t offset;
+};
+
+static void
+on_piece(void *ctx, enum queue_status st, const uint8_t *data, size_t len,
+    uint64_t total)
+{
+	struct piece *p = ctx;
+	struct peer *carrier = proc_peer(p->s->proc, p->carrier);
+	struct carry_body m = { .stream = p->stream };
+
+	if (st == QUEUE_OK) {
+		m.data = data;
+		m.len = len;
+		m.last = p->offset + len >= total;
+	} else {
+		m.status =
+		    st == QUEUE_GONE ? CARRY_BODY_GONE : CARRY_BODY_UNAVAILABLE;
+	}
+	carry_body_put(peer_begin(carrier), &m);
+	peer_send(carrier, CARRY_BODY);
+	free(p);
+}
+
+static int
+want(struct spooler *s, struct message *m, enum role carrier)
+{
+	struct carry_want w;
+	struct piece *p;
+
+	if (carry_want_get(&m->body, &w) == -1 || w.max == 0 ||
+	    w.max > CARRY_PIECE || w.msgid == 0)
+		return -1;
+	p = mem_zalloc(sizeof(*p));
+	p->s = s;
+	p->carrier = carrier;
+	p->stream = w.stream;
+	p->offset = w.offset;
+	queue_body(s->q, w.msgid, w.offset, w.max, on_piece, p);
+	return 0;
+}
+
+int
+release_on_want_mta(void *arg, struct message *m)
+{
+	return want(arg, m, ROLE_MTA);
+}
+
+int
+release_on_want_mda(void *arg, struct message *m)
+{
+	return want(arg, m, ROLE_MDA);
+}

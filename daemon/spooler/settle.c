@@ -1,0 +1,202 @@
+#include "daemon/spooler/settle.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/edge/carry.h"
+#include "daemon/spooler/known.h"
+#include "daemon/spooler/notify.h"
+#include "daemon/spooler/release.h"
+#include "daemon/spooler/spooler.h"
+#include "lib/base/ident.h"
+#include "lib/base/log.h"
+#include "lib/base/mono.h"
+#include "lib/base/text.h"
+#include "lib/mail/backoff.h"
+
+#define LINE_MAX_LEN 1024
+/* A clock that jumps must not expire mail that was hardly tried. */
+#define TRIES_TO_EXPIRE 2
+
+static void
+done(struct spooler *s, struct entry *en, const struct carry_outcome *o)
+{
+	char line[LINE_MAX_LEN];
+	uint64_t evpid = en->evpid;
+
+	snprintf(line, sizeof(line), "delivered %s %s", o->remote, o->status);
+	queue_done(s->q, evpid, line, NULL, NULL);
+	s->count.delivered++;
+	index_remove(s->index, en);
+	known_settled(s, evpid, PLAN_GONE, 0);
+}
+
+static void
+write_image(struct spooler *s, struct entry *en, const struct envelope *e)
+{
+	struct buf *text = buf_new(ENVELOPE_TEXT_MAX);
+
+	index_update(s->index, en, e);
+	if (envelope_print(e, text) == 0)
+		queue_image(
+		    s->q, e->id, buf_text(text), buf_len(text), NULL, NULL);
+	buf_free(text);
+}
+
+/* Notes the attempt in the envelope: error, history, times. */
+static void
+note_attempt(struct envelope *e, const struct carry_outcome *o,
+    const char *result, int64_t now)
+{
+	char line[LINE_MAX_LEN], when[TEXT_TIME_MAX];
+	char error[ENVELOPE_ERROR_MAX];
+
+	snprintf(error, sizeof(error), "%s%s%s", o->status,
+	    *o->remote == '\0' ? "" : " from ", o->remote);
+	envelope_set(&e->error, error);
+	snprintf(line, sizeof(line), "%s %s remote=%s status=%.300s",
+	    text_time(when, now), result, *o->remote == '\0' ? "-" : o->remote,
+	    o->status);
+	envelope_remember(e, line);
+	e->tries++;
+	e->last_try = now;
+	e->generation++;
+}
+
+static unsigned
+base_of(const struct spooler *s, const struct entry *en)
+{
+	return known_kind(s, en) == PLAN_RELAY ? s->conf->retry_relay
+					       : s->conf->retry_local;
+}
+
+static void
+later(struct spooler *s, struct entry *en, struct envelope *e,
+    const struct carry_outcome *o, int64_t now)
+{
+	char id[IDENT_TEXT_MAX], when[TEXT_TIME_MAX], status[LINE_MAX_LEN];
+
+	note_attempt(e, o, "tempfail", now);
+	e->next_try = backoff_next(e->arrived, now, e->tries, base_of(s, en));
+	if (e->next_try > e->expires && now < e->expires)
+		e->next_try = e->expires; /* the last attempt */
+	if (en->flags & ENTRY_HELD) {
+		e->state = ENVELOPE_HELD;
+		envelope_set(&e->hold, "reason=held while in flight");
+	}
+	write_image(s, en, e);
+	s->count.deferred++;
+	log_info("evpid=%s event=deferred tries=%u next=%s status=%s",
+	    ident_evpid_text(id, en->evpid), e->tries,
+	    text_time(when, e->next_try),
+	    text_quote(status, sizeof(status), o->status));
+	known_settled(s, en->evpid,
+	    e->state == ENVELOPE_HELD ? PLAN_HELD : PLAN_AGAIN, e->next_try);
+}
+
+static void
+never(struct spooler *s, struct entry *en, struct envelope *e,
+    const struct carry_outcome *o, int64_t now, bool expired)
+{
+	char id[IDENT_TEXT_MAX], status[LINE_MAX_LEN];
+	uint64_t evpid = en->evpid;
+
+	note_attempt(e, o, expired ? "expired" : "permfail", now);
+	e->next_try = 0;
+	s->count.failed++;
+	if (expired)
+		s->count.expired++;
+	log_info("evpid=%s event=failed tries=%u expired=%s status=%s",
+	    ident_evpid_text(id, evpid), e->tries, expired ? "yes" : "no",
+	    text_quote(status, sizeof(status), o->status));
+	known_settled(s, evpid, PLAN_GONE, 0);
+	if (*e->sender == '\0') {
+		/* RFC 5321 section 4.5.5: no notice about a notice. */
+		log_info("evpid=%s event=dropped text=null reverse-path", id);
+		queue_done(
+		    s->q, evpid, "failed, null reverse-path", NULL, NULL);
+		index_remove(s->index, en);
+		return;
+	}
+	e->state = ENVELOPE_FAILED;
+	write_image(s, en, e);
+	notify_failed(s, ident_msgid(evpid));
+}
+
+static void
+untried(struct spooler *s, struct entry *en, const struct carry_outcome *o,
+    int64_t now)
+{
+	en->next_try = (uint32_t)(now + o->delay);
+	if (en->flags & ENTRY_HELD)
+		known_settled(s, en->evpid, PLAN_HELD, en->next_try);
+	else
+		known_settled(s, en->evpid, PLAN_AGAIN, en->next_try);
+}
+
+static int
+settle(struct spooler *s, struct entry *en, const struct flight *f,
+    const struct carry_outcome *o)
+{
+	int64_t now = mono_wall();
+	struct envelope e;
+	bool expired;
+
+	en->flags &= (uint8_t)~ENTRY_INFLIGHT;
+	if (o->result == CARRY_DONE) {
+		done(s, en, o);
+		return 0;
+	}
+	if (o->result == CARRY_UNTRIED) {
+		untried(s, en, o, now);
+		return 0;
+	}
+	if (envelope_parse(&e, f->text, f->len, NULL, 0) == ENVELOPE_BROKEN) {
+		envelope_clear(&e);
+		return -1; /* it was given out whole */
+	}
+	e.generation = en->generation; /* a verb may have come meanwhile */
+	expired = o->result == CARRY_LATER && now >= e.expires &&
+	    e.tries + 1 >= TRIES_TO_EXPIRE;
+	if (o->result == CARRY_LATER && !expired)
+		later(s, en, &e, o, now);
+	else
+		never(s, en, &e, o, now, expired);
+	envelope_clear(&e);
+	return 0;
+}
+
+static int
+outcome(struct spooler *s, struct message *m, enum role from)
+{
+	struct carry_outcome o;
+	struct flight *f;
+	struct entry *en;
+	int rc = 0;
+
+	if (carry_outcome_get(&m->body, &o) == -1)
+		return -1;
+	f = release_land(s, o.evpid, from);
+	if (f == NULL)
+		return -1;
+	en = index_find(s->index, o.evpid);
+	if (en != NULL)
+		rc = settle(s, en, f, &o);
+	else
+		known_settled(s, o.evpid, PLAN_GONE, 0);
+	free(f);
+	return rc;
+}
+
+int
+settle_on_outcome_mta(void *arg, struct message *m)
+{
+	return outcome(arg, m, ROLE_MTA);
+}
+
+int
+settle_on_outcome_mda(void *arg, struct message *m)
+{
+	return outcome(arg, m, ROLE_MDA);
+}

@@ -1,0 +1,60 @@
+/*
+ * spooler - the only role that touches the spool, and the hub of the others
+ *
+ *   receive   smtp hands over messages           (edge/intake)
+ *   release   what is due goes to its carrier    (edge/plan, edge/carry)
+ *   settle    what became of it                  (edge/carry)
+ *   notify    failures become bounces            (edge/ask)
+ *   verbs     what operators want of envelopes   (edge/plan)
+ *   report    what control asks                  (edge/query)
+ *   known     tells the scheduler                (edge/plan)
+ *
+ * They share this struct and do not call one another, but for known, index,
+ * and notify_failed(), which settle calls.
+ */
+#ifndef DAEMON_SPOOLER_SPOOLER_H
+#define DAEMON_SPOOLER_SPOOLER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/conf/conf.h"
+#include "daemon/proc/proc.h"
+#include "daemon/spooler/index.h"
+#include "queue/queue.h"
+
+struct known;
+struct notify;
+struct receive;
+struct release;
+struct report;
+struct verbs;
+
+/* Counters shown by smtpctl show stats. */
+struct spooler_counters {
+	uint64_t received, envelopes; /* accepted from smtp */
+	uint64_t delivered, deferred, failed, expired, removed;
+	uint64_t bounces;
+	uint64_t inflight;
+	uint64_t alarms;
+};
+
+struct spooler {
+	struct proc *proc;
+	const struct conf *conf;
+	struct queue *q;
+	struct index *index;
+	struct known *known;
+	struct receive *receive;
+	struct release *release;
+	struct notify *notify;
+	struct verbs *verbs;
+	struct report *report;
+	struct spooler_counters count;
+	bool loaded; /* the walk at start is over */
+	bool paused_mta, paused_mda, paused_smtp;
+};
+
+extern const struct proc_role spooler_role;
+
+#endif
