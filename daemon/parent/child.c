@@ -338,7 +338,8 @@ start(struct children *c, const struct agent_run *m, char *error)
 	}
 	if (make_path(m, &a, path, error) == -1)
 		return -1;
-	if (unixsock_pair(pair) == -1) {
+	/* The agent's end blocks, as programs expect of their input. */
+	if (unixsock_pair(pair) == -1 || fcntl(pair[1], F_SETFL, 0) == -1) {
 		snprintf(
 		    error, ERROR_MAX, "4.3.0 socketpair: %s", strerror(errno));
 		return -1;

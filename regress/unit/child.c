@@ -36,7 +36,7 @@ static const char script[] = "#!/bin/sh\n"
 			     "[ \"$line\" != wait ] || while :; do read x;"
 			     " done\n"
 			     "[ \"$line\" != deaf ] || { trap '' TERM;"
-			     " echo now >&2; while :; do sleep 60; done; }\n"
+			     " echo now >&2; while :; do read x; done; }\n"
 			     "exit 67\n";
 
 struct stage {
