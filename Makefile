@@ -181,7 +181,7 @@ system: all tests
 		$(sort $(wildcard regress/*/*.t))
 
 bench: all tests
-	@BUILD=$(BUILD) sh bench/run
+	@BUILD=$(BUILD) bench/run
 
 install: all
 	@sh contrib/users.sh

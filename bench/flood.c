@@ -73,6 +73,7 @@ usage(int status)
 	static const char text[] =
 	    "usage: flood [--host ADDR] [--port N] [--sessions N]\n"
 	    "  --messages N      in all sessions together (1000)\n"
+	    "  --rate N          messages a second, together (no limit)\n"
 	    "  --seconds N       begin no message after N seconds\n"
 	    "  --recipients N    per message (1)\n"
 	    "  --size BYTES      of a message (4096; K and M are understood)\n"
@@ -107,6 +108,7 @@ enum option_id {
 	OPT_PORT,
 	OPT_SESSIONS,
 	OPT_MESSAGES,
+	OPT_RATE,
 	OPT_SECONDS,
 	OPT_RECIPIENTS,
 	OPT_SIZE,
@@ -129,6 +131,7 @@ static const struct option options[] = {
 	{ "port", required_argument, NULL, OPT_PORT },
 	{ "sessions", required_argument, NULL, OPT_SESSIONS },
 	{ "messages", required_argument, NULL, OPT_MESSAGES },
+	{ "rate", required_argument, NULL, OPT_RATE },
 	{ "seconds", required_argument, NULL, OPT_SECONDS },
 	{ "recipients", required_argument, NULL, OPT_RECIPIENTS },
 	{ "size", required_argument, NULL, OPT_SIZE },
@@ -154,6 +157,9 @@ option_message(struct load *l, int id, const char *name, const char *arg)
 	switch (id) {
 	case OPT_MESSAGES:
 		l->messages = number(name, arg, 1, UINT32_MAX);
+		return true;
+	case OPT_RATE:
+		l->rate = number(name, arg, 0, 1000000);
 		return true;
 	case OPT_RECIPIENTS:
 		l->recipients = number(name, arg, 1, 65535);

@@ -44,6 +44,7 @@ struct session {
 	unsigned number;
 	struct bufferevent *bev; /* NULL: not connected */
 	struct event *again; /* the next attempt to connect */
+	struct event *turn; /* the next message, when the rate is limited */
 	enum await await;
 	uint64_t since; /* waiting for a reply since then */
 	bool over; /* will do no more */
@@ -137,6 +138,7 @@ leave(struct session *s, bool at_once)
 	if (s->bev != NULL)
 		bufferevent_free(s->bev);
 	s->bev = NULL;
+	event_del(s->turn);
 	if (s->busy)
 		message_end(s, s->dot_sent ? FATE_UNSURE : FATE_REFUSED);
 	if (s->over)
@@ -218,6 +220,15 @@ send_body(struct session *s)
 	wait_for(s, AWAIT_DOT);
 }
 
+static bool
+last_of_connection(const struct session *s)
+{
+	const struct load *l = s->l;
+
+	return l->stopping || l->next >= l->messages ||
+	    (l->per_session > 0 && s->sent >= l->per_session);
+}
+
 static void
 message_begin(struct session *s)
 {
@@ -225,11 +236,6 @@ message_begin(struct session *s)
 	struct evbuffer *out = bufferevent_get_output(s->bev);
 	char from[SESSION_ADDR_MAX];
 
-	if (l->stopping || l->next >= l->messages ||
-	    (l->per_session > 0 && s->sent >= l->per_session)) {
-		send_quit(s);
-		return;
-	}
 	s->message = l->next++;
 	s->sent++;
 	s->busy = true;
@@ -255,6 +261,40 @@ message_begin(struct session *s)
 		evbuffer_add_printf(out, "DATA\r\n");
 }
 
+/* Takes a message at once, or when the rate allows one. */
+static void
+message_next(struct session *s)
+{
+	struct load *l = s->l;
+	uint64_t now = mono_us(), wait = l->due > now ? l->due - now : 0;
+	struct timeval tv = { (time_t)(wait / 1000000),
+		(suseconds_t)(wait % 1000000) };
+
+	if (last_of_connection(s)) {
+		send_quit(s);
+		return;
+	}
+	if (l->rate == 0) {
+		message_begin(s);
+		return;
+	}
+	l->due = now + wait + 1000000 / l->rate;
+	event_add(s->turn, &tv);
+}
+
+static void
+on_turn(evutil_socket_t fd, short what, void *arg)
+{
+	struct session *s = arg;
+
+	(void)fd;
+	(void)what;
+	if (last_of_connection(s))
+		send_quit(s);
+	else
+		message_begin(s);
+}
+
 static void
 on_banner(struct session *s, int code)
 {
@@ -273,7 +313,7 @@ static void
 on_ehlo(struct session *s, int code)
 {
 	if (code == 250) {
-		message_begin(s);
+		message_next(s);
 	} else {
 		s->l->refusals[code]++;
 		leave(s, false);
@@ -289,7 +329,7 @@ on_mail(struct session *s, int code)
 		wait_for(s, AWAIT_RCPT);
 	} else if (code != 250) {
 		message_end(s, FATE_REFUSED);
-		message_begin(s);
+		message_next(s);
 	} else {
 		send_rcpt(s, 0);
 		wait_for(s, AWAIT_RCPT);
@@ -355,14 +395,14 @@ on_dot(struct session *s, int code)
 		l->refusals[code]++;
 		message_end(s, FATE_REFUSED);
 	}
-	message_begin(s);
+	message_next(s);
 }
 
 static void
 on_rset(struct session *s, int code)
 {
 	(void)code;
-	message_begin(s);
+	message_next(s);
 }
 
 static void
@@ -510,7 +550,8 @@ session_new(struct load *l, unsigned number)
 	s->number = number;
 	s->rcpt_ok = mem_zarray(l->recipients, sizeof(*s->rcpt_ok));
 	s->again = evtimer_new(l->base, on_again, s);
-	if (s->again == NULL)
+	s->turn = evtimer_new(l->base, on_turn, s);
+	if (s->again == NULL || s->turn == NULL)
 		errx(1, "no timer");
 	l->live++;
 	event_active(s->again, EV_TIMEOUT, 0);
@@ -525,6 +566,7 @@ session_free(struct session *s)
 	s->over = true; /* what it still has becomes unsure or refused */
 	leave(s, false);
 	event_free(s->again);
+	event_free(s->turn);
 	free(s->rcpt_ok);
 	free(s);
 }
@@ -532,10 +574,17 @@ session_free(struct session *s)
 void
 session_check(struct session *s, uint64_t now)
 {
-	if (s->bev == NULL ||
-	    now < s->since + s->l->timeout * UINT64_C(1000000))
+	struct load *l = s->l;
+	bool late = now >= s->since + l->timeout * UINT64_C(1000000);
+	/* Nothing is left for those who have not even been greeted. */
+	bool vain =
+	    s->await == AWAIT_BANNER && (l->stopping || l->next >= l->messages);
+
+	if (s->bev == NULL || event_pending(s->turn, EV_TIMEOUT, NULL) ||
+	    (!late && !vain))
 		return;
 	stall(s, now);
-	s->l->timeouts++;
+	if (late)
+		l->timeouts++;
 	leave(s, false);
 }

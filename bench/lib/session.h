@@ -35,6 +35,7 @@ struct load {
 	unsigned sessions, recipients;
 	unsigned per_session; /* messages a connection; 0: no limit */
 	unsigned timeout; /* seconds for a reply */
+	unsigned rate; /* messages a second, together; 0: no limit */
 	unsigned seconds; /* begin no message after; 0: no limit */
 	unsigned cut; /* percent of messages broken off */
 	uint64_t size;
@@ -47,6 +48,7 @@ struct load {
 	struct event_base *base;
 	struct filler fillers[NOTE_FILLERS];
 	uint64_t next; /* message number */
+	uint64_t due; /* when the rate allows the next */
 	unsigned live; /* sessions that are not over */
 	bool stopping; /* finish messages, begin none */
 

@@ -1,0 +1,200 @@
+"""The servers that are measured: ours, and others where they are installed.
+
+Each runs privately: its own configuration, queue and high port in a folder of
+the run. The others keep their defaults but for what that needs, and for mail
+being held (accept) or sent to the sink (relay).
+"""
+import os
+import shutil
+import subprocess
+import time
+
+from measure import BUILD, banner, end, tree, until
+
+
+class Server:
+    """Started once; a new object for each run."""
+    name = None
+    peer = True
+
+    def __init__(self, directory, port, sink, hold):
+        """hold: mail is accepted and stays; sink: the port it is sent to."""
+        self.dir = directory
+        self.port = port
+        self.sink = sink
+        self.hold = hold
+        self.main = None  # pid of the first process
+        os.makedirs(directory, exist_ok=True)
+        os.chmod(directory, 0o755)
+
+    @classmethod
+    def usable(cls):
+        """None, or why it is not."""
+        return None
+
+    def path(self, name):
+        return os.path.join(self.dir, name)
+
+    def write(self, name, text):
+        with open(self.path(name), "w", encoding="utf-8") as f:
+            f.write(text)
+
+    def pids(self):
+        return tree(self.main)
+
+    def queue_files(self):
+        """Files that hold mail now."""
+        return 0
+
+    def count_files(self, *folders):
+        count = 0
+        for folder in folders:
+            for _, _, files in os.walk(self.path(folder)):
+                count += len(files)
+        return count
+
+
+class Spoolkit(Server):
+    name = "spoolkit"
+    peer = False
+
+    CONF = """\
+hostname bench.invalid
+spool "{dir}/spool"
+control "{dir}/control.sock"
+listen on 127.0.0.1 port {port}
+max-sessions 2000 per-client 2000
+{extra}
+accept from local for any relay via "smtp://127.0.0.1:{sink}"
+"""
+
+    def __init__(self, directory, port, sink, hold, extra=""):
+        super().__init__(directory, port, sink, hold)
+        self.process = None
+        self.write("smtpd.conf", self.CONF.format(
+            dir=directory, port=port, sink=sink, extra=extra))
+
+    @classmethod
+    def usable(cls):
+        if not os.access(os.path.join(BUILD, "smtpd"), os.X_OK):
+            return f"{BUILD}/smtpd is not there: make all tests"
+        return None
+
+    def start(self):
+        """Seconds until the first 220, or None."""
+        argv = [os.path.join(BUILD, "smtpd"), "-d", "-f",
+                self.path("smtpd.conf")]
+        argv += ["-P", "mta"] if self.hold else []
+        with open(self.path("log"), "a", encoding="utf-8") as log:
+            self.process = subprocess.Popen(argv, stderr=log, stdout=log)
+        self.main = self.process.pid
+        return banner(self.port, 15)
+
+    def stop(self):
+        end(self.process)
+
+    def queue_files(self):
+        return self.count_files("spool/queue", "spool/incoming")
+
+    def smtpctl(self, *words, seconds=60):
+        """(status, stdout, seconds it took)"""
+        start = time.monotonic()
+        done = subprocess.run(
+            [os.path.join(BUILD, "smtpctl"), "-s", self.path("control.sock"),
+             *words], check=False, timeout=seconds, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        return done.returncode, done.stdout, time.monotonic() - start
+
+    def list_command(self):
+        return [os.path.join(BUILD, "smtpctl"), "-s",
+                self.path("control.sock"), "show", "queue"]
+
+
+class Postfix(Server):
+    name = "postfix"
+
+    MAIN = """\
+compatibility_level = 3.6
+queue_directory = {dir}/queue
+data_directory = {dir}/data
+myhostname = bench.invalid
+mydestination =
+alias_maps =
+alias_database =
+mynetworks = 127.0.0.0/8
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+relayhost = [127.0.0.1]:{sink}
+{hold}
+"""
+    HOLD = "smtpd_sender_restrictions = check_sender_access static:HOLD"
+    # service type private unpriv chroot wakeup maxproc command
+    MASTER = """\
+127.0.0.1:{port} inet n - n - - smtpd
+pickup unix n - n 60 1 pickup
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+tlsmgr unix - - n 1000? 1 tlsmgr
+rewrite unix - - n - - trivial-rewrite
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+flush unix n - n 1000? 0 flush
+proxymap unix - - n - - proxymap
+smtp unix - - n - - smtp
+relay unix - - n - - smtp
+showq unix n - n - - showq
+error unix - - n - - error
+retry unix - - n - - error
+anvil unix - - n - 1 anvil
+scache unix - - n - 1 scache
+postlog unix-dgram n - n - 1 postlogd
+"""
+
+    @classmethod
+    def usable(cls):
+        if shutil.which("postfix") is None:
+            return "not installed"
+        if os.geteuid() != 0:
+            return "needs root"
+        return None
+
+    def __init__(self, directory, port, sink, hold):
+        super().__init__(directory, port, sink, hold)
+        os.makedirs(self.path("queue"), exist_ok=True)
+        os.makedirs(self.path("data"), exist_ok=True)
+        shutil.chown(self.path("data"), "postfix")
+        self.write("main.cf", self.MAIN.format(
+            dir=directory, sink=sink, hold=self.HOLD if hold else ""))
+        self.write("master.cf", self.MASTER.format(port=port))
+
+    def command(self, *words, program="postfix"):
+        return subprocess.run(
+            [program, "-c", self.dir, *words], check=False, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
+
+    def start(self):
+        start = time.monotonic()
+        done = self.command("start")
+        if banner(self.port, 15) is None:
+            raise RuntimeError("postfix did not start: " + done.stdout)
+        took = time.monotonic() - start
+        with open(self.path("queue/pid/master.pid"), encoding="ascii") as f:
+            self.main = int(f.read())
+        return took
+
+    def stop(self):
+        if self.main is None:
+            return
+        self.command("stop")
+        until(lambda: not os.path.exists(f"/proc/{self.main}"), 10)
+
+    def queue_files(self):
+        return self.count_files(*("queue/" + q for q in (
+            "maildrop", "incoming", "active", "deferred", "hold")))
+
+    def list_command(self):
+        return ["postqueue", "-c", self.dir, "-p"]
+
+
+SERVERS = [Spoolkit, Postfix]
