@@ -20,6 +20,7 @@ struct grammar_command {
 	unsigned min, max; /* arguments */
 	const char *about; /* one line */
 	const char *more; /* further help, or NULL */
+	const void *bound; /* whatever the tool binds to it */
 };
 
 #define GRAMMAR_MANY 0xffffffffu /* max: any number */

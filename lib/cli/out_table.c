@@ -9,6 +9,7 @@
 #define CELL_MAX 2048
 #define ID_MAX 40
 #define ENVELOPE_USED 55 /* columns before the recipient */
+#define COST_USED 49 /* before the operation */
 #define ROLE_USED 25 /* columns before key=value */
 
 struct layout {
@@ -224,6 +225,35 @@ message_row(struct out_shared *s, const struct row *r)
 	}
 }
 
+static const char *
+micros(char cell[TEXT_SPAN_MAX], uint64_t us)
+{
+	if (us < 1000)
+		snprintf(cell, TEXT_SPAN_MAX, "%uus", (unsigned)us);
+	else if (us < 1000000)
+		snprintf(cell, TEXT_SPAN_MAX, "%.*fms", us < 10000,
+		    (double)us / 1e3);
+	else
+		snprintf(cell, TEXT_SPAN_MAX, "%.2fs", (double)us / 1e6);
+	return cell;
+}
+
+static void
+cost_row(struct out_shared *s, const struct row *r)
+{
+	char total[TEXT_SPAN_MAX], avg[TEXT_SPAN_MAX], p99[TEXT_SPAN_MAX],
+	    most[TEXT_SPAN_MAX];
+
+	fprintf(s->o.to, "%5.1f %8s %8llu %7s %7s %7s  ",
+	    (double)row_u64(r, "permille") / 10.0,
+	    micros(total, row_u64(r, "total_us")),
+	    (unsigned long long)row_u64(r, "calls"),
+	    micros(avg, row_u64(r, "avg_us")),
+	    micros(p99, row_u64(r, "p99_us")),
+	    micros(most, row_u64(r, "max_us")));
+	put_rest(s, COST_USED, row_str(r, "operation"));
+}
+
 static void
 any_row(struct out_shared *s, const struct row *r)
 {
@@ -242,6 +272,8 @@ static const struct layout layouts[] = {
 	{ "status", NULL, status_row },
 	{ "stat", NULL, stat_row },
 	{ "message", NULL, message_row },
+	{ "cost", "%TIME    TOTAL    CALLS     AVG     P99     MAX  OPERATION",
+	    cost_row },
 };
 static const struct layout any_layout = { "", NULL, any_row };
 

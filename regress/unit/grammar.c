@@ -11,18 +11,18 @@
 #include "lib/cli/grammar.h"
 
 static const struct grammar_command table[] = {
-	{ "show queue", "[ID...]", 0, GRAMMAR_MANY, "envelopes", NULL },
-	{ "show status", "", 0, 0, "the daemon", NULL },
-	{ "show stats", "", 0, 0, "counters", NULL },
-	{ "show message", "ID", 1, 1, "a message", NULL },
-	{ "pause envelope", "ID...", 1, GRAMMAR_MANY, "hold", "Kept." },
-	{ "pause mta", "", 0, 0, "no relaying", NULL },
-	{ "pause mda", "", 0, 0, "no delivery", NULL },
-	{ "profile imsg", "", 0, 0, "messages", NULL },
-	{ "schedule", "ID...|all", 1, GRAMMAR_MANY, "now", NULL },
-	{ "stop", "", 0, 0, "end", NULL },
-	{ "trace", "SUB...", 1, 3, "lines", NULL },
-	{ "log brief", "", 0, 0, "less", NULL },
+	{ "show queue", "[ID...]", 0, GRAMMAR_MANY, "envelopes", NULL, NULL },
+	{ "show status", "", 0, 0, "the daemon", NULL, NULL },
+	{ "show stats", "", 0, 0, "counters", NULL, NULL },
+	{ "show message", "ID", 1, 1, "a message", NULL, NULL },
+	{ "pause envelope", "ID...", 1, GRAMMAR_MANY, "hold", "Kept.", NULL },
+	{ "pause mta", "", 0, 0, "no relaying", NULL, NULL },
+	{ "pause mda", "", 0, 0, "no delivery", NULL, NULL },
+	{ "profile imsg", "", 0, 0, "messages", NULL, NULL },
+	{ "schedule", "ID...|all", 1, GRAMMAR_MANY, "now", NULL, NULL },
+	{ "stop", "", 0, 0, "end", NULL, NULL },
+	{ "trace", "SUB...", 1, 3, "lines", NULL, NULL },
+	{ "log brief", "", 0, 0, "less", NULL, NULL },
 };
 #define N (sizeof(table) / sizeof(table[0]))
 

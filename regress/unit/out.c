@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "lib/cli/cost.h"
 #include "lib/cli/exitcode.h"
 #include "lib/cli/out.h"
 #include "lib/proto/record.h"
@@ -298,6 +299,55 @@ verbs(void **state)
 }
 
 static void
+to_out(void *arg, const void *record, size_t len)
+{
+	assert_int_equal(out_record(arg, record, len), 0);
+}
+
+static void
+costs(void **state)
+{
+	struct cost *c = cost_new();
+	struct shown s;
+	char line[128];
+	int i;
+
+	(void)state;
+	assert_int_equal(cost_add(c, "trace=profile-queue something"), -1);
+	assert_int_equal(cost_add(c, "profile=queue op=x us=-1"), -1);
+	assert_int_equal(cost_add(c, ""), -1);
+	for (i = 1; i <= 100; i++) {
+		snprintf(line, sizeof(line),
+		    "trace=profile-queue profile=queue op=commit us=%d", i);
+		assert_int_equal(cost_add(c, line), 0);
+	}
+	assert_int_equal(
+	    cost_add(c, "profile=imsg role=mta peer=dns msg=name-is us=2500"),
+	    0);
+	begin(&s, OUT_LIST, 80);
+	cost_each(c, to_out, s.out);
+	finish(&s, EXIT_DONE, 0, 0, "",
+	    "%TIME    TOTAL    CALLS     AVG     P99     MAX  OPERATION\n"
+	    " 66.8    5.0ms      100    50us    99us   100us  commit\n"
+	    " 33.1    2.5ms        1   2.5ms   2.5ms   2.5ms  mta dns "
+	    "name-is\n");
+	cost_free(c);
+	c = cost_new();
+	for (i = 0; i < COST_OPERATIONS + 9; i++) {
+		snprintf(line, sizeof(line), "op=o%d us=9999999999", i);
+		assert_int_equal(cost_add(c, line), 0);
+	}
+	begin(&s, OUT_JSON, 0);
+	cost_each(c, to_out, s.out);
+	assert_int_equal(out_count(s.out), COST_OPERATIONS);
+	fclose(s.to);
+	out_free(s.out);
+	buf_free(s.record);
+	free(s.text);
+	cost_free(c);
+}
+
+static void
 malformed_records(void **state)
 {
 	struct shown s;
@@ -343,6 +393,7 @@ main(void)
 		cmocka_unit_test(messages),
 		cmocka_unit_test(mailq_form),
 		cmocka_unit_test(verbs),
+		cmocka_unit_test(costs),
 		cmocka_unit_test(malformed_records),
 	};
 
