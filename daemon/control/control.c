@@ -261,6 +261,7 @@ start_trace(struct control *c, struct slot *s, const struct ctl_request *r,
 	s->lost = s->lost_told = 0;
 	watch_join(&c->watch, mask);
 	tell_mask(c);
+	caller_lost(s->caller, 0); /* says that it has begun */
 }
 
 static void

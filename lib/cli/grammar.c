@@ -222,13 +222,12 @@ explain_missing(const struct path *p, const char *word, struct buf *why)
 }
 
 const struct grammar_command *
-grammar_find(const struct grammar_command *table, size_t n, int argc,
+grammar_words(const struct grammar_command *table, size_t n, int argc,
     char *const argv[], int *used, struct buf *why)
 {
 	struct path p = { .table = table, .n = n };
 	const struct grammar_command *c;
 	int got = 1;
-	unsigned args;
 
 	while (p.depth < argc && got == 1)
 		got = step(&p, argv[p.depth], why);
@@ -240,12 +239,25 @@ grammar_find(const struct grammar_command *table, size_t n, int argc,
 		return NULL;
 	}
 	*used = p.depth;
-	args = (unsigned)(argc - p.depth);
+	return c;
+}
+
+const struct grammar_command *
+grammar_find(const struct grammar_command *table, size_t n, int argc,
+    char *const argv[], int *used, struct buf *why)
+{
+	const struct grammar_command *c =
+	    grammar_words(table, n, argc, argv, used, why);
+	unsigned args;
+
+	if (c == NULL)
+		return NULL;
+	args = (unsigned)(argc - *used);
 	if (args >= c->min && args <= c->max)
 		return c;
 	if (c->max == 0) {
 		buf_putf(why, "%s takes no argument, but got ", c->words);
-		quoted(why, argv[p.depth]);
+		quoted(why, argv[*used]);
 	} else {
 		buf_putf(why, "%s %s: usage: %s %s",
 		    args < c->min ? "too few arguments to"

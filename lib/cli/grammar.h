@@ -33,6 +33,10 @@ struct grammar_command {
 const struct grammar_command *grammar_find(const struct grammar_command *table,
     size_t n, int argc, char *const argv[], int *used, struct buf *why);
 
+/* The same, whatever its arguments: for help. */
+const struct grammar_command *grammar_words(const struct grammar_command *table,
+    size_t n, int argc, char *const argv[], int *used, struct buf *why);
+
 /* The one of names that word is, or begins unambiguously; -1 with a reason
  * as above. what names the kind: "subsystem". */
 int grammar_choose(const char *const *names, size_t n, const char *what,

@@ -53,7 +53,9 @@ struct ctl_line { /* a trace or profile line */
 	const char *text;
 };
 
-struct ctl_lost { /* lines that did not fit the caller's room, so far */
+/* Lines that did not fit the caller's room, so far; the first, of 0, says that
+ * the roles have been told to trace. */
+struct ctl_lost {
 	uint64_t lines;
 };
 

@@ -234,7 +234,6 @@ ctl_client_open(const char *path, int *code, char *err, size_t errlen)
 	struct buf *b = buf_new(FRAME_MAX);
 
 	c->in = buf_new(FRAME_HEADER + FRAME_MAX + READ_SIZE);
-	hold_signals(c);
 	c->fd = unixsock_connect(path);
 	if (c->fd == -1) {
 		*code =
@@ -243,6 +242,7 @@ ctl_client_open(const char *path, int *code, char *err, size_t errlen)
 		    *code == NOPERM ? "" : ": is smtpd running?");
 		goto fail;
 	}
+	hold_signals(c);
 	ctl_hello_put(b, &hello);
 	/* A refused caller may be hung up on already: its reason is there. */
 	(void)write_frame(c, CTL_HELLO, b);

@@ -1,0 +1,80 @@
+#include "tools/smtpctl/session.h"
+
+#include <sys/ioctl.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "lib/base/mono.h"
+#include "lib/base/text.h"
+#include "lib/cli/exitcode.h"
+#include "lib/proto/ctl_client.h"
+
+#define WIDTH 80 /* of a terminal that does not tell */
+
+static unsigned
+terminal_width(void)
+{
+	const char *columns = getenv("COLUMNS");
+	struct winsize ws;
+	uint64_t n;
+
+	if (!isatty(STDOUT_FILENO))
+		return 0;
+	if (columns != NULL && text_number(columns, 1000, &n) && n > 0)
+		return (unsigned)n;
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) == 0 && ws.ws_col > 0)
+		return ws.ws_col;
+	return WIDTH;
+}
+
+static void
+make_out(struct session *s)
+{
+	struct out_options o = { .form = s->o.json ? OUT_JSON : s->form,
+		.to = stdout,
+		.width = terminal_width(),
+		.now = mono_wall(),
+		.host = s->client != NULL ? ctl_client_host(s->client) : "",
+		.command = s->command != NULL ? s->command : "" };
+
+	s->out = out_new(&o);
+}
+
+int
+session_fail(struct session *s, int code, const char *text)
+{
+	struct out_end end = { .status = code, .text = text };
+	char clean[2048];
+
+	if (s->o.json) {
+		if (s->out == NULL)
+			make_out(s);
+		out_finish(s->out, &end);
+	}
+	fflush(stdout);
+	fprintf(stderr, "smtpctl: %s: %s\n", exitcode_name((enum exitcode)code),
+	    text_printable(clean, sizeof(clean), text));
+	return code;
+}
+
+int
+session_open(struct session *s)
+{
+	char err[512];
+	int code;
+
+	s->client = ctl_client_open(s->o.socket, &code, err, sizeof(err));
+	if (s->client == NULL)
+		return session_fail(s, code, err);
+	make_out(s);
+	return EXIT_DONE;
+}
+
+void
+session_close(struct session *s)
+{
+	out_free(s->out);
+	ctl_client_free(s->client);
+}
