@@ -72,7 +72,8 @@ struct plan_verb {
 	uint32_t uid; /* who asked */
 	const char *reason;
 	uint16_t n; /* evpids that follow; 0 with all */
-	uint64_t evpids[PLAN_IDS]; /* in flight ones are not among them */
+	uint64_t evpids[PLAN_IDS]; /* those in flight only for HOLD and
+				    * RELEASE: SETTLED tells the outcome */
 };
 struct plan_ended {
 	uint32_t ticket;
