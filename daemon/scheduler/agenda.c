@@ -22,7 +22,6 @@ struct entry {
 	uint32_t next, prev; /* ready: of its group; flying: of its kind */
 	uint8_t state;
 	uint8_t kind;
-	bool hold_after; /* becomes held when it is settled */
 	bool fenced; /* the verb about all is not for this one */
 };
 
@@ -372,28 +371,22 @@ agenda_take(struct agenda *a, struct plan_due *batch)
 	return false;
 }
 
-bool
+void
 agenda_settle(struct agenda *a, const struct plan_settled *s)
 {
 	uint32_t i = finder_find(&a->by_id, s->evpid);
-	struct entry *e;
-	bool marked;
 
 	if (i == 0)
-		return false;
+		return;
 	if (s->result == PLAN_GONE) {
 		forget(a, i);
-		return false;
+		return;
 	}
-	e = entry_at(a, i);
-	marked = e->hold_after && s->result == PLAN_AGAIN;
-	unpark(a, e);
-	e->hold_after = false;
-	if (s->result == PLAN_HELD || marked)
+	unpark(a, entry_at(a, i));
+	if (s->result == PLAN_HELD)
 		park_held(a, i, clamp_time(s->due));
 	else
 		park_waiting(a, i, clamp_time(s->due));
-	return marked;
 }
 
 enum agenda_state
@@ -438,29 +431,18 @@ void
 agenda_hold(struct agenda *a, uint64_t evpid)
 {
 	uint32_t i = finder_find(&a->by_id, evpid);
-	struct entry *e;
 
-	if (i == 0)
-		return;
-	e = entry_at(a, i);
-	if (e->state == AGENDA_FLYING)
-		e->hold_after = true;
-	else
-		park_held(a, i, unpark(a, e));
+	if (i != 0 && entry_at(a, i)->state != AGENDA_FLYING)
+		park_held(a, i, unpark(a, entry_at(a, i)));
 }
 
 void
 agenda_release(struct agenda *a, uint64_t evpid)
 {
 	uint32_t i = finder_find(&a->by_id, evpid);
-	struct entry *e;
 
-	if (i == 0)
-		return;
-	e = entry_at(a, i);
-	e->hold_after = false;
-	if (e->state == AGENDA_HELD)
-		park_waiting(a, i, unpark(a, e));
+	if (i != 0 && entry_at(a, i)->state == AGENDA_HELD)
+		park_waiting(a, i, unpark(a, entry_at(a, i)));
 }
 
 void
@@ -512,15 +494,13 @@ sweep(struct agenda *a, uint32_t now,
 	struct entry *e;
 
 	a->fence = false;
-	for (i = 1; i <= used; i++) {
+	for (i = 1; i <= used && a->slab.live > 0; i++) {
 		e = entry_at(a, i);
 		if (!e->fenced && e->state != AGENDA_NONE &&
 		    e->state != AGENDA_FLYING)
 			act(a, i, e, now);
 		else
 			e->fenced = false;
-		if (a->slab.live == 0)
-			break;
 	}
 }
 
@@ -585,15 +565,18 @@ agenda_hold_all(struct agenda *a)
 	sweep(a, 0, hold_one);
 }
 
+/* A fence would leave some held here that the spool has released; the other
+ * way round the spool says so when they come due. */
 void
 agenda_release_all(struct agenda *a)
 {
+	agenda_unfence(a);
 	sweep(a, 0, release_one);
 	dueheap_order(&a->waiting);
 }
 
-/* Those that come due at once become ready turn by turn. One that the fence
- * would keep out is tried early, which is no harm. */
+/* Those that come due at once become ready turn by turn. One of them that the
+ * fence would keep out is tried early, which is no harm. */
 void
 agenda_schedule_all(struct agenda *a, int64_t now)
 {

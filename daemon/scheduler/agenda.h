@@ -47,9 +47,8 @@ bool agenda_ripen(struct agenda *a, int64_t now, unsigned max);
 /* A batch of one key; the kinds take turns. False: nothing may go now. */
 bool agenda_take(struct agenda *a, struct plan_due *batch);
 /* The end of an attempt, or a change by the spooler to one that is not in
- * flight. True: an operator's hold, marked while it flew, took effect, and is
- * not in the spool yet. */
-bool agenda_settle(struct agenda *a, const struct plan_settled *s);
+ * flight. */
+void agenda_settle(struct agenda *a, const struct plan_settled *s);
 
 enum agenda_state agenda_find(const struct agenda *a, uint64_t evpid);
 /* The envelopes of a message form a ring: one of it (0: none), and the next. */
@@ -58,8 +57,8 @@ uint64_t agenda_sibling(const struct agenda *a, uint64_t evpid);
 /* Copies the ids in flight, at most max. */
 size_t agenda_in_flight(const struct agenda *a, uint64_t *evpids, size_t max);
 
-/* Verbs. For one in flight: hold marks it, release takes the mark away, the
- * others do nothing. Those unknown are ignored. */
+/* Verbs. They pass over what is unknown or in flight: of the latter the
+ * spooler says at its end whether it is held. */
 void agenda_hold(struct agenda *a, uint64_t evpid);
 void agenda_release(struct agenda *a, uint64_t evpid);
 void agenda_schedule(struct agenda *a, uint64_t evpid, int64_t now);
@@ -67,7 +66,8 @@ void agenda_remove(struct agenda *a, uint64_t evpid);
 
 /*
  * A verb about all takes two steps, for the spool must know first. The fence
- * keeps out of it whatever is in flight now or is added from now on.
+ * keeps out of hold and remove whatever is in flight now or is added from now
+ * on, as nobody here can tell whether the spool counted it in.
  */
 void agenda_fence(struct agenda *a);
 void agenda_unfence(struct agenda *a); /* and nothing changed */
