@@ -105,7 +105,7 @@ main(int argc, char *argv[])
 		text_printable(line, VERDICT_TEXT_MAX, v.text);
 		strcat(line, "\n");
 		if (write(STDERR_FILENO, line, strlen(line)) == -1)
-			return v.code;
+			return (int)v.code; /* there is nobody to tell */
 	}
-	return v.code;
+	return (int)v.code;
 }

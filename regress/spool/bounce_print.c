@@ -12,12 +12,14 @@
 #include "lib/base/mem.h"
 
 #define FAILURES_MAX 2000
-#define LINE_SIZE 8192
+#define TEXT_MAX (1u << 20)
 
 struct facts {
 	struct bounce b;
 	struct bounce_failure failures[FAILURES_MAX];
 	char header[BOUNCE_HEADER_MAX];
+	char text[TEXT_MAX]; /* the values, one after the other */
+	size_t len;
 };
 
 static void
@@ -60,12 +62,27 @@ take(struct facts *t, const char *name, char *value)
 	}
 }
 
+/* Keeps the value; NULL at the line "header" and at the end. */
+static char *
+next_line(struct facts *t, char **name)
+{
+	char *line = t->text + t->len;
+
+	if (fgets(line, (int)(TEXT_MAX - t->len), stdin) == NULL)
+		return NULL;
+	line[strcspn(line, "\n")] = '\0';
+	t->len += strlen(line) + 1;
+	*name = strsep(&line, " ");
+	return line;
+}
+
 int
 main(int argc, char *argv[])
 {
 	struct facts *t = mem_zalloc(sizeof(*t));
 	struct buf *out = buf_new(argc > 1 ? (size_t)atoll(argv[1]) : 1u << 24);
-	char line[LINE_SIZE], *value;
+	char *name, *value;
+	int code = 0;
 
 	t->b.hostname = "mx.example.org";
 	t->b.sender = "sender@example.com";
@@ -75,19 +92,13 @@ main(int argc, char *argv[])
 	t->b.now = 1795353700;
 	t->b.failures = t->failures;
 	t->b.header = t->header;
-	while (fgets(line, sizeof(line), stdin) != NULL) {
-		line[strcspn(line, "\n")] = '\0';
-		if (strcmp(line, "header") == 0)
-			break;
-		value = strchr(line, ' ');
-		if (value == NULL)
-			return 64;
-		*value++ = '\0';
-		take(t, line, mem_strdup(value));
-	}
+	while ((value = next_line(t, &name)) != NULL)
+		take(t, name, value);
 	t->b.header_len = fread(t->header, 1, sizeof(t->header), stdin);
 	if (bounce_write(&t->b, out) == -1)
-		return buf_len(out) == 0 ? 75 : 70;
+		code = buf_len(out) == 0 ? 75 : 70;
 	fwrite(buf_data(out), 1, buf_len(out), stdout);
-	return 0;
+	buf_free(out);
+	free(t);
+	return code;
 }
