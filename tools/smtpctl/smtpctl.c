@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/mono.h"
 #include "lib/base/text.h"
 #include "lib/base/version.h"
 #include "lib/cli/exitcode.h"
@@ -182,6 +183,7 @@ main(int argc, char *argv[])
 	const char *env = getenv("SMTPD_CONTROL"), *base;
 	int opt, code = -1;
 
+	mono_open_test_clock(); /* ages as the daemon under test sees them */
 	setvbuf(stdout, NULL, _IOFBF, OUT_BUFFER);
 	s.o.socket = env != NULL && env[0] != '\0' ? env : CTL_SOCKET;
 	while (code == -1 &&
