@@ -1,0 +1,107 @@
+#include "daemon/mta/body.h"
+
+#include <event2/buffer.h>
+#include <string.h>
+
+#include "lib/base/log.h"
+
+#define AHEAD 2 /* pieces */
+
+void
+body_init(struct body *b)
+{
+	memset(b, 0, sizeof(*b));
+	b->held = evbuffer_new();
+	if (b->held == NULL)
+		fatal("out of memory: a body");
+}
+
+void
+body_free(struct body *b)
+{
+	evbuffer_free(b->held);
+}
+
+void
+body_start(struct body *b, struct evbuffer *out, uint64_t size)
+{
+	evbuffer_drain(b->held, evbuffer_get_length(b->held));
+	stuff_init(&b->stuff);
+	b->out = out;
+	b->size = size;
+	b->asked = b->got = 0;
+	b->open = b->last = b->ended = false;
+}
+
+bool
+body_wants(struct body *b, uint64_t *offset)
+{
+	unsigned ahead = b->open ? AHEAD : 1;
+
+	if (b->last || b->asked - b->got >= ahead * CARRY_PIECE)
+		return false;
+	if (evbuffer_get_length(b->out) + evbuffer_get_length(b->held) >
+	    CARRY_PIECE)
+		return false;
+	/* Past the size only when nothing is under way that may end it. */
+	if (b->asked >= b->size && b->asked != b->got)
+		return false;
+	*offset = b->asked;
+	b->asked += CARRY_PIECE;
+	return true;
+}
+
+static void
+put_octets(void *arg, const void *octets, size_t n)
+{
+	if (evbuffer_add(arg, octets, n) == -1)
+		fatal("out of memory: a body");
+}
+
+static void
+end(struct body *b)
+{
+	if (!b->last || b->ended)
+		return;
+	stuff_end(&b->stuff, put_octets, b->out);
+	b->ended = true;
+}
+
+int
+body_take(struct body *b, const struct carry_body *piece)
+{
+	if (b->last)
+		return 0;
+	if (piece->status != CARRY_BODY_OK ||
+	    (!piece->last && piece->len != CARRY_PIECE))
+		return -1;
+	b->got += CARRY_PIECE;
+	b->last = piece->last;
+	if (!b->open) {
+		put_octets(b->held, piece->data, piece->len);
+		return 0;
+	}
+	stuff_feed(&b->stuff, piece->data, piece->len, put_octets, b->out);
+	end(b);
+	return 0;
+}
+
+void
+body_open(struct body *b)
+{
+	struct evbuffer_iovec v;
+
+	b->open = true;
+	while (evbuffer_peek(b->held, -1, NULL, &v, 1) > 0) {
+		stuff_feed(
+		    &b->stuff, v.iov_base, v.iov_len, put_octets, b->out);
+		evbuffer_drain(b->held, v.iov_len);
+	}
+	end(b);
+}
+
+bool
+body_sent(const struct body *b)
+{
+	return b->ended && evbuffer_get_length(b->out) == 0;
+}
