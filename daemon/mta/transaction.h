@@ -38,7 +38,6 @@ struct transaction {
 	char *sender; /* "": the null reverse-path */
 	unsigned n, room;
 	unsigned open; /* not settled */
-	unsigned repeats; /* given back by connections that were dead */
 	struct transaction_rcpt *rcpts;
 };
 
