@@ -210,6 +210,31 @@ on_relay(struct parse *p, void *ctx)
 	return one_action(p, d);
 }
 
+/* The path of a delivery, whose %{...} are filled in later. */
+static bool
+path_template(struct parse *p, char **path)
+{
+	static const char *const known[] = { "%%", "%{user}", "%{tag}",
+		"%{domain}" };
+	const char *s = p->tok.text;
+	size_t i;
+
+	if (p->tok.kind != LEX_WORD)
+		return parse_expected(p, "a path");
+	while ((s = strchr(s, '%')) != NULL) {
+		for (i = 0; i < COUNT(known); i++)
+			if (strncmp(s, known[i], strlen(known[i])) == 0)
+				break;
+		if (i == COUNT(known))
+			return parse_error(p,
+			    "\"%.20s\" is none of %%{user}, %%{tag}, "
+			    "%%{domain}, %%%%",
+			    s);
+		s += strlen(known[i]);
+	}
+	return parse_path(p, path);
+}
+
 /* maildir PATH | mbox [PATH]: without its quotes a path must look like one,
  * for an option may follow. */
 static bool
@@ -223,14 +248,14 @@ on_deliver(struct parse *p, void *ctx)
 		return parse_expected(p, "to");
 	if (parse_accept(p, "maildir")) {
 		d->action.kind = CONF_MAILDIR;
-		return parse_path(p, &d->action.path);
+		return path_template(p, &d->action.path);
 	}
 	if (!parse_accept(p, "mbox"))
 		return parse_expected(p, "maildir or mbox");
 	d->action.kind = CONF_MBOX;
 	if (p->tok.kind == LEX_WORD &&
 	    (p->tok.quoted || strchr("/~.%", p->tok.text[0]) != NULL))
-		return parse_path(p, &d->action.path);
+		return path_template(p, &d->action.path);
 	return true;
 }
 

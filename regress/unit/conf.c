@@ -123,6 +123,7 @@ static const char *const valid[] = {
 	"net = 10.0.0.0/8\ndir = \"/srv/mail\"\nn = 26\n"
 	"listen on 127.0.0.1 port $n\naccept from $net for any "
 	"users any deliver to maildir $dir/\"%{user}\" owner v\n",
+	"accept for local deliver to maildir \"/%%/%{domain}/%{tag}\"\n",
 	"accept \\\n  for any \\\r\n relay\r\n",
 	"run foreground verbose privileged paused-mta paused-mda paused-smtp",
 	"accept for domain [192.0.2.1] deliver to mbox\n",
@@ -279,6 +280,12 @@ static const struct {
 	    "t:1: deliver: expected to, not \"maildir\"\n" },
 	{ "accept for local deliver to nowhere",
 	    "t:1: deliver: expected maildir or mbox, not \"nowhere\"\n" },
+	{ "accept for local deliver to maildir \"/m/%{usr}\"",
+	    "t:1: deliver: \"%{usr}\" is none of %{user}, %{tag}, %{domain}, "
+	    "%%\n" },
+	{ "accept for local deliver to mbox \"/m/100%\"",
+	    "t:1: deliver: \"%\" is none of %{user}, %{tag}, %{domain}, "
+	    "%%\n" },
 	{ "accept for any via smtp://x deliver to mbox",
 	    "t:1: via: belongs to relay\n" },
 	{ "accept for any relay owner x", "t:1: owner: belongs to deliver\n" },
