@@ -197,4 +197,139 @@ postlog unix-dgram n - n - 1 postlogd
         return ["postqueue", "-c", self.dir, "-p"]
 
 
-SERVERS = [Spoolkit, Postfix]
+class OpenSMTPD(Server):
+    """Its paths are fixed, so it sees its own /var/spool/smtpd and /run in a
+    mount namespace; OPENSMTPD names its smtpd when it is not installed."""
+    name = "opensmtpd"
+
+    CONF = """\
+listen on 127.0.0.1 port {port} hostname bench.invalid
+action "out" relay host smtp://127.0.0.1:{sink}
+match from local for any action "out"
+"""
+    PROGRAM = os.environ.get("OPENSMTPD", "/usr/sbin/smtpd")
+    CHROOT = "/var/lib/opensmtpd/empty"
+
+    @classmethod
+    def usable(cls):
+        if not os.access(cls.PROGRAM, os.X_OK):
+            return "not installed"
+        if os.geteuid() != 0:
+            return "needs root"
+        done = subprocess.run([cls.PROGRAM, "-h"], check=False, text=True,
+                              stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT)
+        if "OpenSMTPD" not in done.stdout:
+            return f"{cls.PROGRAM} is something else"
+        return None
+
+    def __init__(self, directory, port, sink, hold):
+        super().__init__(directory, port, sink, hold)
+        self.process = None
+        for name in ("spool", "run"):
+            os.makedirs(self.path(name), exist_ok=True)
+        os.chmod(self.path("spool"), 0o711)
+        self.write("smtpd.conf", self.CONF.format(port=port, sink=sink))
+
+    def start(self):
+        start = time.monotonic()
+        os.makedirs("/var/spool/smtpd", exist_ok=True)
+        script = ('mount --bind "$1/spool" /var/spool/smtpd && '
+                  'mount --bind "$1/run" /run && '
+                  'd=$1 && shift && exec "$@" -f "$d/smtpd.conf"')
+        argv = ["unshare", "-m", "sh", "-c", script, "sh", self.dir,
+                self.PROGRAM, "-d"]
+        argv += ["-P", "mta"] if self.hold else []
+        with open(self.path("log"), "a", encoding="utf-8") as log:
+            self.process = subprocess.Popen(argv, stderr=log, stdout=log)
+        self.main = self.process.pid
+        if banner(self.port, 15) is None:
+            return None
+        return time.monotonic() - start
+
+    def stop(self):
+        end(self.process)
+
+    def queue_files(self):
+        return self.count_files("spool/queue", "spool/incoming")
+
+    def list_command(self):
+        ctl = os.path.join(os.path.dirname(self.PROGRAM), "smtpctl")
+        return ["nsenter", "-t", str(self.main), "-m", ctl, "show", "queue"]
+
+
+class Exim(Server):
+    """EXIM names the program when it is not installed."""
+    name = "exim"
+
+    CONF = """\
+primary_hostname = bench.invalid
+spool_directory = {dir}/spool
+log_file_path = {dir}/log/%slog
+pid_file_path = {dir}/spool/exim.pid
+exim_path = {program}
+keep_environment =
+daemon_smtp_ports = {port}
+local_interfaces = 127.0.0.1
+acl_smtp_rcpt = accept
+tls_advertise_hosts =
+{hold}
+begin routers
+out:
+  driver = manualroute
+  transport = remote
+  route_list = * 127.0.0.1
+  self = send
+begin transports
+remote:
+  driver = smtp
+  port = {sink}
+begin retry
+* * F,2h,15m; F,4d,6h
+"""
+    PROGRAM = os.environ.get("EXIM", "/usr/sbin/exim4")
+    USER = "Debian-exim"
+
+    @classmethod
+    def usable(cls):
+        if not os.access(cls.PROGRAM, os.X_OK):
+            return "not installed"
+        if os.geteuid() != 0:
+            return "needs root"
+        return None
+
+    def __init__(self, directory, port, sink, hold):
+        super().__init__(directory, port, sink, hold)
+        self.process = None
+        for name in ("spool", "log"):
+            os.makedirs(self.path(name), exist_ok=True)
+            shutil.chown(self.path(name), self.USER, self.USER)
+        self.write("exim.conf", self.CONF.format(
+            dir=directory, port=port, sink=sink, program=self.PROGRAM,
+            hold="queue_only" if hold else ""))
+
+    def start(self):
+        start = time.monotonic()
+        with open(self.path("stderr"), "a", encoding="utf-8") as log:
+            self.process = subprocess.Popen(
+                [self.PROGRAM, "-C", self.path("exim.conf"), "-bdf"],
+                stderr=log, stdout=log)
+        self.main = self.process.pid
+        if banner(self.port, 15) is None:
+            return None
+        return time.monotonic() - start
+
+    def stop(self):
+        pids = self.pids()
+        end(self.process)
+        # Deliveries under way are processes of their own.
+        until(lambda: not any(os.path.exists(f"/proc/{p}") for p in pids), 10)
+
+    def queue_files(self):
+        return self.count_files("spool/input")
+
+    def list_command(self):
+        return [self.PROGRAM, "-C", self.path("exim.conf"), "-bp"]
+
+
+SERVERS = [Spoolkit, Postfix, OpenSMTPD, Exim]
