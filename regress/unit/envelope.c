@@ -469,7 +469,7 @@ static void
 history_keeps_the_last_eight(void **state)
 {
 	struct envelope e;
-	char line[16];
+	char line[32];
 	int i;
 
 	(void)state;
