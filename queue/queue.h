@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct queue;
 struct queue_txn;
@@ -38,8 +39,13 @@ struct queue_options {
 	unsigned settle_ms; /* 0: 1000; UINT_MAX: at once */
 	size_t body_cap; /* memory for bodies; 0: 64 MiB */
 	unsigned workers; /* 0: 2 */
-	unsigned reserve_percent; /* of blocks and inodes; UINT_MAX: none */
+	unsigned reserve_percent; /* of blocks and inodes; 0: 2, UINT_MAX:
+				   * none */
 	bool sync_files; /* flush each file and bucket at a checkpoint */
+	/* For a caller that opens as root and drops later: what is made is
+	 * handed to them, and only theirs is trusted. 0: the caller's own. */
+	uid_t owner;
+	gid_t group;
 };
 
 /*

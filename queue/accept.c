@@ -1,0 +1,591 @@
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/base/ident.h"
+#include "lib/base/mem.h"
+#include "lib/base/mono.h"
+#include "queue/inside.h"
+
+#define BODY_FIRST 4096
+#define WINDOW (256u * 1024) /* of a large body, not written yet */
+#define SPILL_LEAST 16384 /* smaller ones are no relief */
+/* Where a body begins that is written before its record is known. */
+#define BODY_AT 65536
+#define RECORD_ROOM (BODY_AT - MESSAGE_HEAD - 1)
+
+/* The put on its way. */
+struct put {
+	struct draft d;
+	uint64_t msgid;
+	uint64_t *ends;
+	size_t nends;
+	char *ends_text;
+	char reference[32];
+	void (*cb)(void *, enum queue_status);
+	void *ctx;
+};
+
+struct queue_txn {
+	struct queue *q;
+	uint64_t msgid;
+	int64_t arrived;
+	uint64_t size;
+	struct blob *body; /* what is in memory */
+	size_t room; /* of body */
+
+	bool large; /* goes through incoming/ */
+	bool busy; /* a spill job runs */
+	bool aborted;
+	int error;
+	int fd; /* of incoming/, -1 */
+	uint64_t body_at, written;
+	struct message_hash *hash;
+
+	struct put *put; /* once it is to be committed */
+};
+
+struct spill {
+	struct job job;
+	struct queue_txn *t;
+	struct blob *data; /* body octets; may be NULL */
+	bool last;
+	struct blob *head, *record; /* with last */
+	int error;
+};
+
+bool
+accept_hungry(const struct queue *q)
+{
+	return q->body_bytes > q->body_cap;
+}
+
+void
+accept_relieve(struct queue *q)
+{
+	if (!q->starved || accept_hungry(q))
+		return;
+	q->starved = false;
+	if (q->relief != NULL)
+		q->relief(q->relief_ctx);
+}
+
+void
+queue_relief(struct queue *q, void (*fn)(void *ctx), void *ctx)
+{
+	q->relief = fn;
+	q->relief_ctx = ctx;
+}
+
+static bool
+id_is_free(const struct queue *q, uint64_t msgid)
+{
+	char name[LAYOUT_NAME_MAX];
+	struct stat st;
+
+	return tally_count(q->tally, msgid) == 0 &&
+	    entry_get(q, msgid) == NULL && hmap_get(q->txns, msgid) == NULL &&
+	    fstatat(q->layout.root, layout_message(name, msgid), &st,
+		AT_SYMLINK_NOFOLLOW) == -1;
+}
+
+struct queue_txn *
+queue_begin(struct queue *q, enum queue_status *why)
+{
+	struct queue_txn *t;
+
+	if (q->closing) {
+		*why = QUEUE_FAILED;
+		return NULL;
+	}
+	if (!room_for(q, 4096, 2) || ring_free(q->ring) < RING_MAIL) {
+		*why = QUEUE_FULL;
+		return NULL;
+	}
+	t = mem_zalloc(sizeof(*t));
+	t->q = q;
+	do
+		t->msgid = ident_random_msgid();
+	while (!id_is_free(q, t->msgid));
+	t->arrived = mono_wall();
+	t->fd = -1;
+	hmap_put(q->txns, t->msgid, t);
+	*why = QUEUE_OK;
+	return t;
+}
+
+uint64_t
+queue_txn_id(const struct queue_txn *t)
+{
+	return t->msgid;
+}
+
+uint64_t
+queue_txn_size(const struct queue_txn *t)
+{
+	return t->size;
+}
+
+static void
+drop_body(struct queue_txn *t)
+{
+	if (t->body == NULL)
+		return;
+	t->q->body_bytes -= t->body->len;
+	blob_unref(t->body);
+	t->body = NULL;
+	t->room = 0;
+}
+
+static void
+txn_free(struct queue_txn *t)
+{
+	drop_body(t);
+	if (t->fd != -1)
+		close(t->fd);
+	message_hash_free(t->hash);
+	hmap_del(t->q->txns, t->msgid);
+	free(t);
+}
+
+static void
+remove_incoming(struct queue_txn *t)
+{
+	char name[LAYOUT_NAME_MAX];
+
+	if (t->large && t->fd != -1)
+		(void)unlinkat(
+		    t->q->layout.root, layout_incoming(name, t->msgid), 0);
+}
+
+static int
+write_at(int fd, const void *data, size_t len, uint64_t at)
+{
+	const char *p = data;
+	ssize_t n;
+
+	while (len > 0) {
+		n = pwrite(fd, p, len, (off_t)at);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return -1;
+		p += n;
+		at += (uint64_t)n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* The record outgrew the room that was left for it: a second file. */
+static int
+move_body(struct spill *s, const char *name)
+{
+	struct queue_txn *t = s->t;
+	char other[LAYOUT_NAME_MAX + 8], *chunk;
+	uint64_t from = t->body_at, to = MESSAGE_HEAD + s->record->len + 1;
+	ssize_t n = -1;
+	int fd;
+
+	snprintf(other, sizeof(other), "%s.move", name);
+	fd = layout_open_write(&t->q->layout, other, true);
+	if (fd == -1)
+		return -1;
+	chunk = mem_zalloc(WINDOW);
+	while ((n = pread(t->fd, chunk, WINDOW, (off_t)from)) > 0 &&
+	    write_at(fd, chunk, (size_t)n, to) == 0) {
+		from += (uint64_t)n;
+		to += (uint64_t)n;
+	}
+	free(chunk);
+	if (n != 0 ||
+	    renameat(t->q->layout.root, other, t->q->layout.root, name) == -1) {
+		(void)unlinkat(t->q->layout.root, other, 0);
+		close(fd);
+		return -1;
+	}
+	close(t->fd);
+	t->fd = fd;
+	return 0;
+}
+
+static int
+write_last(struct spill *s, const char *name)
+{
+	struct queue_txn *t = s->t;
+	uint8_t digest[MESSAGE_DIGEST];
+	int dir, rc;
+
+	message_hash_add(t->hash, s->record->data, s->record->len);
+	message_hash_end(t->hash, digest);
+	message_put_digest(s->head->data, digest);
+	if (t->body_at != MESSAGE_HEAD + s->record->len + 1 &&
+	    move_body(s, name) == -1)
+		return -1;
+	if (write_at(t->fd, s->head->data, MESSAGE_HEAD, 0) == -1 ||
+	    write_at(t->fd, s->record->data, s->record->len, MESSAGE_HEAD) ==
+		-1 ||
+	    write_at(t->fd, "\n", 1, MESSAGE_HEAD + s->record->len) == -1 ||
+	    fdatasync(t->fd) == -1)
+		return -1;
+	if ((dir = layout_open_dir(&t->q->layout, "incoming")) == -1)
+		return -1;
+	rc = fsync(dir);
+	close(dir);
+	return rc;
+}
+
+static void
+run_spill(struct job *j)
+{
+	struct spill *s = (struct spill *)(void *)j;
+	struct queue_txn *t = s->t;
+	char name[LAYOUT_NAME_MAX];
+
+	layout_incoming(name, t->msgid);
+	if (t->fd == -1)
+		t->fd = layout_open_write(&j->q->layout, name, true);
+	if (t->fd == -1) {
+		s->error = errno;
+		return;
+	}
+	if (s->data != NULL) {
+		message_hash_add(t->hash, s->data->data, s->data->len);
+		if (write_at(t->fd, s->data->data, s->data->len,
+			t->body_at + t->written) == -1) {
+			s->error = errno;
+			return;
+		}
+		t->written += s->data->len;
+	}
+	if (s->last && write_last(s, name) == -1)
+		s->error = errno;
+}
+
+static void
+put_finish(struct job *j)
+{
+	struct put *p = (struct put *)(void *)j;
+	struct queue *q = j->q;
+	struct entry *e = entry_get(q, p->msgid);
+	char text[IDENT_TEXT_MAX + 16], name[LAYOUT_NAME_MAX];
+	unsigned i;
+
+	change_answered(q, &p->d);
+	e->pending--;
+	if (p->d.status == QUEUE_OK) {
+		entry_pin(q, e, p->d.slot);
+		for (i = 0; i < e->leaves; i++)
+			(void)tally_add(
+			    q->tally, ident_evpid(p->msgid, e->leaf[i].rcpt));
+		memcpy(text, "bounced by ", 11);
+		ident_msgid_text(text + 11, p->msgid);
+		for (i = 0; i < p->nends; i++)
+			change_finish(
+			    q, p->ends[i], text, strlen(text), p->d.slot);
+		entry_consider(q, e);
+	} else {
+		if (e->source == IN_INCOMING)
+			(void)unlinkat(
+			    q->layout.root, layout_incoming(name, p->msgid), 0);
+		entry_free(q, e);
+	}
+	if (p->cb != NULL)
+		p->cb(p->ctx, p->d.status);
+	free(p->ends);
+	free(p->ends_text);
+	free(p);
+}
+
+static void
+refuse(struct put *p, enum queue_status status)
+{
+	p->d.status = status;
+	crew_deliver(p->d.job.q->crew, &p->d.job);
+}
+
+static void
+hash_small(struct draft *d, struct message_hash *h)
+{
+	uint8_t digest[MESSAGE_DIGEST];
+	int at = d->parts - 4; /* head, record, LF, body */
+
+	message_hash_add(h, d->part[at + 3].iov_base, d->part[at + 3].iov_len);
+	message_hash_add(h, d->part[at + 1].iov_base, d->part[at + 1].iov_len);
+	message_hash_end(h, digest);
+	message_put_digest(d->part[at].iov_base, digest);
+}
+
+static void
+add_part(struct draft *d, void *base, size_t len)
+{
+	d->part[d->parts].iov_base = base;
+	d->part[d->parts++].iov_len = len;
+}
+
+static void
+submit_small(struct queue_txn *t, struct entry *e)
+{
+	struct put *p = t->put;
+
+	/* Counted on as the entry's from here. */
+	e->body = t->body != NULL ? t->body : blob_new(0);
+	t->body = NULL;
+	add_part(&p->d, e->head->data, e->head->len);
+	add_part(&p->d, e->record->data, e->record->len);
+	add_part(&p->d, (void *)(uintptr_t) "\n", 1);
+	add_part(&p->d, e->body->data, e->body->len);
+	p->d.prepare = hash_small;
+	committer_submit(t->q->committer, &p->d);
+	txn_free(t);
+}
+
+static void
+submit_large(struct queue_txn *t, struct entry *e)
+{
+	struct put *p = t->put;
+	char id[IDENT_TEXT_MAX];
+
+	snprintf(p->reference, sizeof(p->reference), "incoming %s\n",
+	    ident_msgid_text(id, t->msgid));
+	add_part(&p->d, p->reference, strlen(p->reference));
+	add_part(&p->d, e->head->data, e->head->len);
+	e->source = IN_INCOMING;
+	committer_submit(t->q->committer, &p->d);
+	txn_free(t);
+}
+
+static void spill(struct queue_txn *t);
+
+static enum queue_status
+status_of(int error)
+{
+	return error == ENOSPC || error == EDQUOT ? QUEUE_FULL : QUEUE_FAILED;
+}
+
+static void
+finish_spill(struct job *j)
+{
+	struct spill *s = (struct spill *)(void *)j;
+	struct queue_txn *t = s->t;
+	struct queue *q = j->q;
+
+	t->busy = false;
+	if (s->error != 0 && t->error == 0)
+		t->error = s->error;
+	if (s->data != NULL)
+		q->body_bytes -= s->data->len;
+	blob_unref(s->data);
+	blob_unref(s->head);
+	blob_unref(s->record);
+	if (t->aborted) {
+		remove_incoming(t);
+		txn_free(t);
+	} else if (t->put != NULL && t->error != 0) {
+		remove_incoming(t);
+		refuse(t->put, status_of(t->error));
+		txn_free(t);
+	} else if (s->last)
+		submit_large(t, entry_get(q, t->msgid));
+	else if (t->put != NULL || (t->body != NULL && t->body->len > 0))
+		spill(t);
+	free(s);
+	if (q->starved && !accept_hungry(q)) {
+		q->starved = false;
+		if (q->relief != NULL)
+			q->relief(q->relief_ctx);
+	}
+}
+
+/* Sends what is in memory to incoming/; with the put also head and record. */
+static void
+spill(struct queue_txn *t)
+{
+	struct entry *e;
+	struct spill *s;
+
+	if (t->busy)
+		return;
+	if (t->hash == NULL)
+		t->hash = message_hash_new();
+	if (t->body_at == 0)
+		t->body_at = BODY_AT;
+	s = mem_zalloc(sizeof(*s));
+	s->job.q = t->q;
+	s->job.run = run_spill;
+	s->job.finish = finish_spill;
+	s->job.operation = "body.write";
+	s->t = t;
+	s->data = t->body;
+	t->body = NULL;
+	t->room = 0;
+	if (t->put != NULL) {
+		e = entry_get(t->q, t->msgid);
+		s->last = true;
+		s->head = blob_ref(e->head);
+		s->record = blob_ref(e->record);
+	}
+	t->busy = true;
+	crew_submit(t->q->crew, &s->job, true);
+}
+
+static void
+append(struct queue_txn *t, const void *data, size_t len)
+{
+	size_t used = t->body == NULL ? 0 : t->body->len, room = t->room;
+
+	if (used + len > room) {
+		room = room == 0 ? BODY_FIRST : room;
+		while (room < used + len)
+			room *= 2;
+		t->body =
+		    mem_rearray(t->body, 1, sizeof(struct blob) + room + 1);
+		t->body->refs = 1;
+		t->room = room;
+	}
+	memcpy(t->body->data + used, data, len);
+	t->body->len = used + len;
+	t->q->body_bytes += len;
+}
+
+bool
+queue_write(struct queue_txn *t, const void *data, size_t len)
+{
+	struct queue *q = t->q;
+	size_t held;
+
+	t->size += len;
+	if (t->error != 0 || t->size > MESSAGE_BODY_MAX) {
+		t->error = t->error != 0 ? t->error : EFBIG;
+		return true; /* nothing to wait for: commit will say so */
+	}
+	if (len > 0)
+		append(t, data, len);
+	held = t->body == NULL ? 0 : t->body->len;
+	if (!t->large &&
+	    (t->size > q->large || (accept_hungry(q) && held >= SPILL_LEAST)))
+		t->large = true;
+	if (t->large && held > 0)
+		spill(t);
+	if (!accept_hungry(q) && (!t->large || held <= WINDOW || !t->busy))
+		return true;
+	q->starved = true;
+	return false;
+}
+
+void
+queue_abort(struct queue_txn *t)
+{
+	struct queue *q = t->q;
+
+	if (t->busy) {
+		t->aborted = true;
+		return;
+	}
+	remove_incoming(t);
+	txn_free(t);
+	accept_relieve(q);
+}
+
+static void
+note_ends(struct put *p, const uint64_t *ends, size_t n)
+{
+	char id[IDENT_TEXT_MAX], *at;
+	size_t i;
+
+	if (n == 0)
+		return;
+	p->ends = mem_zarray(n, sizeof(*ends));
+	memcpy(p->ends, ends, n * sizeof(*ends));
+	p->nends = n;
+	p->ends_text = at = mem_zalloc(8 + n * IDENT_TEXT_MAX + 1);
+	memcpy(at, "ends", 4);
+	for (at += 4, i = 0; i < n; i++)
+		at += sprintf(at, " %s", ident_evpid_text(id, ends[i]));
+	*at++ = '\n';
+	add_part(&p->d, p->ends_text, (size_t)(at - p->ends_text));
+}
+
+static struct entry *
+make_entry(struct queue_txn *t, const struct queue_text *texts, size_t n,
+    size_t record, size_t padded)
+{
+	struct entry *e = entry_make(t->q, t->msgid);
+	struct leaf *l;
+	size_t i, at = 0;
+
+	e->source = IN_MEMORY;
+	e->put = true;
+	e->pending = 1;
+	e->m.arrived = t->arrived;
+	e->m.size = t->size;
+	e->m.record = padded;
+	e->head = blob_new(MESSAGE_HEAD);
+	message_print(&e->m, e->head->data);
+	e->record = blob_new(padded);
+	/* Empty lines fill the room behind the last envelope. */
+	memset(e->record->data + record, '\n', padded - record);
+	for (i = 0; i < n; i++) {
+		assert(ident_msgid(texts[i].evpid) == t->msgid);
+		memcpy(e->record->data + at, texts[i].text, texts[i].len);
+		l = entry_leaf_make(e, ident_rcpt(texts[i].evpid));
+		leaf_text(l, e->record, at, texts[i].len);
+		l->dirty = true;
+		at += texts[i].len;
+	}
+	return e;
+}
+
+void
+queue_commit(struct queue_txn *t, const struct queue_text *envelopes, size_t n,
+    const uint64_t *ends, size_t nends,
+    void (*cb)(void *ctx, enum queue_status), void *ctx)
+{
+	struct queue *q = t->q;
+	struct put *p = mem_zalloc(sizeof(*p));
+	size_t i, record = 0, padded;
+	struct entry *e;
+
+	p->d.job.q = q;
+	p->d.job.finish = put_finish;
+	p->d.kind = JOURNAL_PUT;
+	p->d.flush = true;
+	p->msgid = t->msgid;
+	p->cb = cb;
+	p->ctx = ctx;
+	note_ends(p, ends, nends);
+	for (i = 0; i < n; i++)
+		record += envelopes[i].len;
+	padded = t->large && record < RECORD_ROOM ? RECORD_ROOM : record;
+	e = make_entry(t, envelopes, n, record, padded);
+	t->put = p;
+	bulk_committed(q, t->msgid);
+	if (t->error != 0 || n == 0 || record > MESSAGE_BODY_MAX ||
+	    !room_for(q, message_end(&e->m), n + 1)) {
+		refuse(p,
+		    t->error == 0 && n > 0 ? QUEUE_FULL : status_of(t->error));
+		t->aborted = true;
+		t->put = NULL;
+		if (!t->busy) {
+			remove_incoming(t);
+			txn_free(t);
+		}
+		return;
+	}
+	room_reserve(q, e);
+	if (!t->large &&
+	    message_end(&e->m) + nends * IDENT_TEXT_MAX + 8 > q->put_max) {
+		/* Too long for the segments: by reference as well. */
+		t->large = true;
+		t->body_at = message_body_at(&e->m);
+	}
+	if (t->large)
+		spill(t);
+	else
+		submit_small(t, e);
+}

@@ -1,0 +1,297 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/base/ident.h"
+#include "lib/base/log.h"
+#include "lib/base/mem.h"
+#include "lib/base/mono.h"
+#include "lib/base/text.h"
+#include "queue/inside.h"
+
+#define OUTCOME_MAX 1024
+#define FINISHED_MAX (256u * 1024) /* lines that wait for the file */
+#define FINISHED_MS 1000
+#define FINISHED_KEEP (6 * 86400) /* then the file becomes finished.1 */
+
+/* An image or a done on its way. */
+struct change {
+	struct draft d;
+	uint64_t evpid;
+	struct blob *text; /* of an image */
+	void (*cb)(void *, enum queue_status);
+	void *ctx;
+	char line[IDENT_TEXT_MAX + 1 + OUTCOME_MAX + 1];
+};
+
+struct answer {
+	struct job job;
+	void (*cb)(void *, enum queue_status);
+	void *ctx;
+	enum queue_status status;
+};
+
+static void
+finish_answer(struct job *j)
+{
+	struct answer *a = (struct answer *)(void *)j;
+
+	a->cb(a->ctx, a->status);
+	free(a);
+}
+
+void
+change_answer_later(struct queue *q, void (*cb)(void *, enum queue_status),
+    void *ctx, enum queue_status status)
+{
+	struct answer *a;
+
+	if (cb == NULL)
+		return;
+	a = mem_zalloc(sizeof(*a));
+	a->job.q = q;
+	a->job.finish = finish_answer;
+	a->cb = cb;
+	a->ctx = ctx;
+	a->status = status;
+	crew_deliver(q->crew, &a->job);
+}
+
+void
+change_answered(struct queue *q, const struct draft *d)
+{
+	if (d->status != QUEUE_OK)
+		return;
+	if (d->seq > q->last_seq)
+		q->last_seq = d->seq;
+	if (q->work_since == 0 && d->kind != JOURNAL_MARK)
+		q->work_since = q->now;
+}
+
+/* A line for state/finished, so that a restored backup can be held against
+ * what was delivered. */
+static void
+note_finished(struct queue *q, uint64_t evpid, const char *outcome, size_t len)
+{
+	char id[IDENT_TEXT_MAX], when[TEXT_TIME_MAX];
+
+	if (len > OUTCOME_MAX)
+		len = OUTCOME_MAX;
+	if (buf_len(q->finished) == 0)
+		q->finished_since = q->now;
+	(void)buf_putf(q->finished, "%s %s %.*s\n", ident_evpid_text(id, evpid),
+	    text_time(when, mono_wall()), (int)len, outcome);
+}
+
+static struct leaf *
+mark_done(struct queue *q, struct entry *e, uint64_t evpid)
+{
+	struct leaf *l = entry_leaf(e, ident_rcpt(evpid));
+
+	if (l == NULL) {
+		l = entry_leaf_make(e, ident_rcpt(evpid));
+		l->file = e->source == IN_FILE;
+	}
+	l->done = true;
+	l->dirty = l->edited = false;
+	blob_unref(l->blob);
+	l->blob = NULL;
+	(void)tally_del(q->tally, evpid);
+	return l;
+}
+
+/* What a bounce's put ended is durable. */
+void
+change_finish(struct queue *q, uint64_t evpid, const char *outcome, size_t len,
+    unsigned slot)
+{
+	struct entry *e;
+
+	if (!tally_has(q->tally, evpid))
+		return;
+	e = entry_make(q, ident_msgid(evpid));
+	mark_done(q, e, evpid);
+	entry_pin(q, e, slot);
+	note_finished(q, evpid, outcome, len);
+	entry_consider(q, e);
+}
+
+static void
+finish_change(struct job *j)
+{
+	struct change *c = (struct change *)(void *)j;
+	struct queue *q = j->q;
+	struct entry *e = entry_get(q, ident_msgid(c->evpid));
+
+	change_answered(q, &c->d);
+	if (c->d.status == QUEUE_OK) {
+		entry_pin(q, e, c->d.slot);
+		if (c->d.kind == JOURNAL_DONE)
+			note_finished(q, c->evpid, c->line + IDENT_TEXT_MAX,
+			    c->d.part[0].iov_len - IDENT_TEXT_MAX);
+	}
+	e->pending--;
+	blob_unref(c->text);
+	entry_consider(q, e);
+	if (c->cb != NULL)
+		c->cb(c->ctx, c->d.status);
+	free(c);
+}
+
+static struct change *
+change_new(struct queue *q, uint64_t evpid, enum journal_kind kind,
+    void (*cb)(void *, enum queue_status), void *ctx)
+{
+	struct change *c = mem_zalloc(sizeof(*c));
+
+	c->d.job.q = q;
+	c->d.job.finish = finish_change;
+	c->d.kind = kind;
+	c->d.flush = cb != NULL;
+	c->evpid = evpid;
+	c->cb = cb;
+	c->ctx = ctx;
+	ident_evpid_text(c->line, evpid);
+	c->d.part[0].iov_base = c->line;
+	c->d.parts = 1;
+	return c;
+}
+
+void
+queue_image(struct queue *q, uint64_t evpid, const char *text, size_t len,
+    void (*cb)(void *ctx, enum queue_status), void *ctx)
+{
+	struct change *c;
+	struct entry *e;
+	struct leaf *l;
+
+	if (!tally_has(q->tally, evpid)) {
+		change_answer_later(q, cb, ctx, QUEUE_GONE);
+		return;
+	}
+	e = entry_make(q, ident_msgid(evpid));
+	if ((l = entry_leaf(e, ident_rcpt(evpid))) == NULL) {
+		l = entry_leaf_make(e, ident_rcpt(evpid));
+		l->file = e->source == IN_FILE;
+	}
+	c = change_new(q, evpid, JOURNAL_IMAGE, cb, ctx);
+	c->line[IDENT_EVPID_DIGITS] = '\n';
+	c->d.part[0].iov_len = IDENT_TEXT_MAX;
+	c->text = blob_new(len);
+	memcpy(c->text->data, text, len);
+	c->d.part[1].iov_base = c->text->data;
+	c->d.part[1].iov_len = len;
+	c->d.parts = 2;
+	leaf_text(l, c->text, 0, len);
+	l->dirty = true;
+	/* An edit that was read may be overwritten by what came of it. */
+	if (l->seen != 0)
+		l->edited = false;
+	e->pending++;
+	committer_submit(q->committer, &c->d);
+}
+
+void
+queue_done(struct queue *q, uint64_t evpid, const char *outcome,
+    void (*cb)(void *ctx, enum queue_status), void *ctx)
+{
+	size_t len = strnlen(outcome, OUTCOME_MAX), i;
+	struct change *c;
+	struct entry *e;
+
+	if (!tally_has(q->tally, evpid)) {
+		change_answer_later(q, cb, ctx, QUEUE_GONE);
+		return;
+	}
+	e = entry_make(q, ident_msgid(evpid));
+	mark_done(q, e, evpid);
+	c = change_new(q, evpid, JOURNAL_DONE, cb, ctx);
+	c->line[IDENT_EVPID_DIGITS] = ' ';
+	for (i = 0; i < len; i++)
+		c->line[IDENT_TEXT_MAX + i] =
+		    (unsigned char)outcome[i] < 0x20 ? ' ' : outcome[i];
+	c->d.part[0].iov_len = IDENT_TEXT_MAX + len;
+	e->pending++;
+	committer_submit(q->committer, &c->d);
+}
+
+struct append {
+	struct job job;
+	uint8_t *lines;
+	size_t len;
+	int error;
+};
+
+static void
+run_append(struct job *j)
+{
+	struct append *a = (struct append *)(void *)j;
+	const struct layout *l = &j->q->layout;
+	struct stat st;
+	int64_t since;
+	char head[64], when[TEXT_TIME_MAX];
+	int fd;
+
+	if ((fd = layout_open_write(l, "state/finished", false)) == -1) {
+		a->error = errno;
+		return;
+	}
+	/* The first line says when the file was begun. */
+	if (pread(fd, head, 27, 0) == 27 && memcmp(head, "since: ", 7) == 0) {
+		head[27] = '\0';
+		if (text_time_parse(head + 7, &since) &&
+		    mono_wall() > since + FINISHED_KEEP &&
+		    renameat(l->root, "state/finished", l->root,
+			"state/finished.1") == 0) {
+			close(fd);
+			fd = layout_open_write(l, "state/finished", false);
+		}
+	}
+	if (fd == -1 || fstat(fd, &st) == -1 || lseek(fd, 0, SEEK_END) == -1) {
+		a->error = errno;
+	} else {
+		snprintf(head, sizeof(head), "since: %s\n",
+		    text_time(when, mono_wall()));
+		if ((st.st_size == 0 &&
+			layout_write_all(fd, head, strlen(head)) == -1) ||
+		    layout_write_all(fd, a->lines, a->len) == -1)
+			a->error = errno;
+	}
+	if (fd != -1)
+		close(fd);
+}
+
+static void
+finish_append(struct job *j)
+{
+	struct append *a = (struct append *)(void *)j;
+
+	j->q->finished_busy = false;
+	if (a->error != 0)
+		filing_trouble(j->q, "state/finished", a->error);
+	free(a->lines);
+	free(a);
+}
+
+void
+finished_turn(struct queue *q)
+{
+	struct append *a;
+
+	if (q->finished_busy || buf_len(q->finished) == 0 ||
+	    (!q->closing && q->now < q->finished_since + FINISHED_MS &&
+		buf_len(q->finished) < FINISHED_MAX / 2))
+		return;
+	a = mem_zalloc(sizeof(*a));
+	a->job.q = q;
+	a->job.run = run_append;
+	a->job.finish = finish_append;
+	a->lines = buf_steal(q->finished, &a->len);
+	q->finished_busy = true;
+	crew_submit(q->crew, &a->job, false);
+}

@@ -1,0 +1,335 @@
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/ident.h"
+#include "lib/base/log.h"
+#include "lib/base/mem.h"
+#include "queue/inside.h"
+
+#define AFTER_WORK_MS 30000
+#define AFTER_FAILURE_MS 5000
+#define SYNC_MS 3000 /* then a sync no longer waits for a quiet moment */
+
+struct sync {
+	struct job job;
+	bool each; /* file and bucket */
+	uint64_t *touched;
+	size_t n;
+	int error;
+};
+
+struct mark {
+	struct draft d;
+	char text[64];
+};
+
+struct renewal {
+	struct job job;
+	unsigned slot;
+	int error;
+};
+
+void
+checkpoint_touch(struct queue *q, uint64_t evpid)
+{
+	if (q->sync_files)
+		(void)buf_put(q->touched, &evpid, sizeof(evpid));
+}
+
+static int
+sync_name(const struct layout *l, const char *name, bool dir)
+{
+	int fd =
+	    dir ? layout_open_dir(l, name) : layout_open_read(l, name, NULL);
+	int rc;
+
+	if (fd == -1)
+		return errno == ENOENT ? 0 : -1;
+	rc = fsync(fd);
+	close(fd);
+	return rc;
+}
+
+static int
+sync_each(const struct sync *s)
+{
+	const struct layout *l = &s->job.q->layout;
+	char name[LAYOUT_NAME_MAX];
+	unsigned b;
+	size_t i;
+
+	for (i = 0; i < s->n; i++) {
+		if (ident_rcpt(s->touched[i]) == 0)
+			layout_message(name, ident_msgid(s->touched[i]));
+		else
+			layout_envelope(name, s->touched[i]);
+		if (sync_name(l, name, false) == -1)
+			return -1;
+	}
+	for (b = 0; b < LAYOUT_BUCKETS; b++)
+		if (sync_name(l, layout_bucket_name(name, b), true) == -1)
+			return -1;
+	return sync_name(l, "incoming", true);
+}
+
+static void
+run_sync(struct job *j)
+{
+	struct sync *s = (struct sync *)(void *)j;
+	int rc;
+
+#ifdef __linux__
+	rc = s->each ? sync_each(s) : syncfs(j->q->layout.root);
+#else
+	rc = sync_each(s);
+#endif
+	s->error = rc == -1 ? errno : 0;
+}
+
+/* Those whose checkpoint has ended, or all. */
+static void
+answer_syncers(struct queue *q, bool begun, enum queue_status status)
+{
+	struct syncer *s;
+
+	while (
+	    (s = STAILQ_FIRST(&q->syncers)) != NULL && (s->begun || !begun)) {
+		STAILQ_REMOVE_HEAD(&q->syncers, link);
+		change_answer_later(q, s->cb, s->ctx, status);
+		free(s);
+	}
+}
+
+static void
+finish_mark(struct job *j)
+{
+	struct mark *m = (struct mark *)(void *)j;
+	struct queue *q = j->q;
+
+	q->checkpoint = CHECKPOINT_IDLE;
+	change_answered(q, &m->d);
+	if (m->d.status == QUEUE_OK) {
+		/* The segment of the mark stays: its low is below its seq. */
+		(void)ring_release(q->ring, q->low_next);
+		q->low = q->low_next == m->d.seq ? m->d.seq + 1 : q->low_next;
+		if (TAILQ_EMPTY(&q->retry))
+			q->file_alarm[0] = '\0';
+	} else
+		q->checkpoint_after = q->now + AFTER_FAILURE_MS;
+	answer_syncers(q, true,
+	    m->d.status == QUEUE_OK && TAILQ_EMPTY(&q->retry) ? QUEUE_OK
+							      : QUEUE_FAILED);
+	free(m);
+}
+
+static void
+write_mark(struct queue *q)
+{
+	struct mark *m = mem_zalloc(sizeof(*m));
+
+	snprintf(m->text, sizeof(m->text), "low=%016" PRIx64 "\n", q->low_next);
+	m->d.job.q = q;
+	m->d.job.finish = finish_mark;
+	m->d.kind = JOURNAL_MARK;
+	m->d.flush = true;
+	m->d.part[0].iov_base = m->text;
+	m->d.part[0].iov_len = strlen(m->text);
+	m->d.parts = 1;
+	q->checkpoint = CHECKPOINT_MARK;
+	committer_submit(q->committer, &m->d);
+}
+
+static void
+finish_sync(struct job *j)
+{
+	struct sync *s = (struct sync *)(void *)j;
+	struct queue *q = j->q;
+
+	if (s->error == 0) {
+		write_mark(q);
+	} else {
+		/* Pages that could not be written count as clean now: the
+		 * files are no longer to be relied on, the journal is. It is
+		 * kept whole; the next start settles all of it again. */
+		q->distrust = true;
+		q->checkpoint = CHECKPOINT_IDLE;
+		filing_trouble(q,
+		    "files could not be flushed; the journal is kept until a "
+		    "restart",
+		    s->error);
+		log_err(
+		    "event=checkpoint-failed error=\"%s\"", strerror(s->error));
+		answer_syncers(q, false, QUEUE_FAILED);
+	}
+	free(s->touched);
+	free(s);
+}
+
+/* The seq below which all is in files: exact when nothing waits, else the
+ * first of the oldest segment that something still needs. */
+static uint64_t
+lowest(struct queue *q)
+{
+	uint64_t low = q->last_seq + 1, first;
+	unsigned i;
+
+	for (i = 0; i < RING_SLOTS; i++) {
+		if (q->pins[i] == 0)
+			continue;
+		first = ring_first(q->ring, i);
+		if (first < low)
+			low = first;
+	}
+	return low;
+}
+
+static void
+begin(struct queue *q, uint64_t low)
+{
+	struct sync *s = mem_zalloc(sizeof(*s));
+	struct syncer *waiting;
+	size_t len;
+
+	STAILQ_FOREACH(waiting, &q->syncers, link)
+	waiting->begun = true;
+	q->low_next = low;
+	q->checkpoint = CHECKPOINT_SYNC;
+	q->work_since = 0;
+	/* What is not below the mark keeps the clock running. */
+	if (low <= q->last_seq)
+		q->work_since = q->now;
+	s->job.q = q;
+	s->job.run = run_sync;
+	s->job.finish = finish_sync;
+	s->job.operation = "checkpoint.sync";
+	s->each = q->sync_files;
+	if (s->each) {
+		s->touched = (uint64_t *)(void *)buf_steal(q->touched, &len);
+		s->n = len / sizeof(*s->touched);
+	}
+	crew_submit(q->crew, &s->job, false);
+}
+
+static void
+finish_renewal(struct job *j)
+{
+	struct renewal *r = (struct renewal *)(void *)j;
+
+	j->q->renewing = false;
+	if (r->error != 0) {
+		filing_trouble(j->q, "journal", r->error);
+		j->q->checkpoint_after = j->q->now + AFTER_FAILURE_MS;
+	}
+	free(r);
+}
+
+static void
+run_renewal(struct job *j)
+{
+	struct renewal *r = (struct renewal *)(void *)j;
+
+	if (ring_renew(j->q->ring, r->slot) == -1)
+		r->error = errno;
+}
+
+static void
+renew(struct queue *q)
+{
+	struct renewal *r;
+	int slot;
+
+	if (q->renewing || q->now < q->checkpoint_after ||
+	    (slot = ring_stale(q->ring)) == -1)
+		return;
+	r = mem_zalloc(sizeof(*r));
+	r->job.q = q;
+	r->job.run = run_renewal;
+	r->job.finish = finish_renewal;
+	r->slot = (unsigned)slot;
+	q->renewing = true;
+	crew_submit(q->crew, &r->job, false);
+}
+
+/* Nothing is changing and nothing waits to be written. */
+static bool
+quiet(const struct queue *q)
+{
+	struct entry *e;
+	size_t at;
+
+	if (q->jobs > 0 || !TAILQ_EMPTY(&q->soon) || !TAILQ_EMPTY(&q->later))
+		return false;
+	HMAP_FOREACH(e, q->entries, at)
+		if (e->pending > 0 || e->busy)
+			return false;
+	return true;
+}
+
+bool
+checkpoint_idle(const struct queue *q)
+{
+	return q->checkpoint == CHECKPOINT_IDLE && quiet(q) &&
+	    q->low == q->last_seq + 1;
+}
+
+static bool
+wanted(struct queue *q, uint64_t low)
+{
+	if (low <= q->low)
+		return false;
+	return q->closing || ring_releasable(q->ring, low) > 0 ||
+	    (q->work_since != 0 && q->now >= q->work_since + AFTER_WORK_MS);
+}
+
+void
+checkpoint_turn(struct queue *q)
+{
+	struct syncer *asked = STAILQ_FIRST(&q->syncers);
+	uint64_t low;
+
+	renew(q);
+	if (q->checkpoint != CHECKPOINT_IDLE || q->distrust ||
+	    q->load != NULL || q->now < q->checkpoint_after)
+		return;
+	if (asked != NULL && !quiet(q) && q->now < asked->deadline) {
+		committer_hurry(q->committer);
+		return;
+	}
+	low = lowest(q);
+	if (asked != NULL && low <= q->low)
+		answer_syncers(
+		    q, false, TAILQ_EMPTY(&q->retry) ? QUEUE_OK : QUEUE_FAILED);
+	else if (asked != NULL || wanted(q, low))
+		begin(q, low);
+}
+
+uint64_t
+checkpoint_next(const struct queue *q)
+{
+	if (q->checkpoint != CHECKPOINT_IDLE || q->distrust)
+		return 0;
+	if (!STAILQ_EMPTY(&q->syncers))
+		return q->now + 20;
+	return q->work_since == 0 ? 0 : q->work_since + AFTER_WORK_MS;
+}
+
+void
+queue_sync(struct queue *q, void (*cb)(void *ctx, enum queue_status), void *ctx)
+{
+	struct syncer *s = mem_zalloc(sizeof(*s));
+
+	s->cb = cb;
+	s->ctx = ctx;
+	s->deadline = q->now + SYNC_MS;
+	if (q->distrust) {
+		change_answer_later(q, cb, ctx, QUEUE_FAILED);
+		free(s);
+		return;
+	}
+	STAILQ_INSERT_TAIL(&q->syncers, s, link);
+	crew_wake(q->crew);
+}

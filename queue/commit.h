@@ -1,0 +1,64 @@
+/*
+ * commit - the committer: one thread that writes and flushes the journal
+ *
+ * It takes everything that is waiting, writes it with one pwritev, flushes
+ * once if anybody waits for it, then answers all; what arrives meanwhile is
+ * the next group. A flush that failed is never tried again on the same
+ * segment: a fresh one says how far the old one is valid.
+ */
+#ifndef QUEUE_COMMIT_H
+#define QUEUE_COMMIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "queue/crew.h"
+#include "queue/journal.h"
+#include "queue/message.h"
+#include "queue/queue.h"
+#include "queue/ring.h"
+
+#define DRAFT_PARTS 6
+
+/* A record on its way. Who makes it sets the first part; finish() of the job
+ * runs in the caller's thread once it is flushed or has failed. */
+struct draft {
+	struct job job;
+	enum journal_kind kind;
+	bool flush; /* somebody waits; else within a second */
+	struct iovec part[DRAFT_PARTS];
+	int parts;
+	/* In the committer's thread, before it is written; may be NULL. */
+	void (*prepare)(struct draft *d, struct message_hash *h);
+
+	enum queue_status status;
+	uint64_t seq;
+	unsigned slot;
+	uint64_t at; /* of the payload in the slot's file */
+
+	uint32_t length; /* of the payload */
+	char head[JOURNAL_RECORD_HEAD];
+};
+
+struct committer;
+
+struct committer *committer_new(
+    struct ring *r, struct crew *c, uint64_t segment_size, uint64_t next_seq);
+void committer_free(struct committer *c);
+void committer_submit(struct committer *c, struct draft *d);
+/* Flushes what was submitted, then ends the thread. */
+void committer_stop(struct committer *c);
+/* The caller's thread wants to be woken then (monotonic ms; 0: no more). */
+void committer_alarm(struct committer *c, uint64_t at);
+/* What was written is flushed without waiting for the second to pass. */
+void committer_hurry(struct committer *c);
+
+struct committer_stats {
+	uint64_t commits, groups, flushes, flush_us_max;
+	char alarm[160]; /* "" while the journal works */
+};
+void committer_stats(struct committer *c, struct committer_stats *s);
+
+#endif

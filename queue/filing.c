@@ -1,0 +1,485 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "lib/base/crc32c.h"
+#include "lib/base/ident.h"
+#include "lib/base/log.h"
+#include "lib/base/mem.h"
+#include "queue/envfile.h"
+#include "queue/inside.h"
+
+#define JOBS_MAX 64 /* file jobs at a time */
+#define COPY 65536
+
+struct act {
+	uint16_t rcpt;
+	bool unlink; /* else write */
+	bool fresh; /* no file of it is expected */
+	bool force;
+	bool replayed; /* an odd text in the file goes to corrupt/ */
+	uint32_t seen;
+	struct blob *blob;
+	uint32_t off, len;
+	bool edited; /* result: a person's text was left */
+	bool stood; /* result: the file was there */
+	int error;
+};
+
+/* One file job of a message: whatever it needs to be what memory says. */
+struct work {
+	struct job job;
+	struct entry *e;
+	uint64_t msgid;
+	struct message m;
+	bool write_message, unlink_message;
+	enum source source;
+	struct blob *head, *record, *body;
+	int fd; /* IN_JOURNAL */
+	uint64_t at;
+	int error; /* of the message file */
+	unsigned unlinked;
+	unsigned n;
+	struct act acts[];
+};
+
+static int
+close_file(int fd, int rc)
+{
+	int error = errno;
+
+	if (close(fd) == -1 && rc == 0)
+		return -1;
+	errno = error;
+	return rc;
+}
+
+static int
+copy_from(int fd, uint64_t at, uint64_t len, int to)
+{
+	char *chunk = mem_zalloc(COPY);
+	ssize_t n;
+	int rc = 0;
+
+	while (len > 0 && rc == 0) {
+		n = pread(
+		    fd, chunk, len < COPY ? (size_t)len : COPY, (off_t)at);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == 0)
+			errno = EIO;
+		if (n <= 0 || layout_write_all(to, chunk, (size_t)n) == -1) {
+			rc = -1;
+			break;
+		}
+		at += (uint64_t)n;
+		len -= (uint64_t)n;
+	}
+	free(chunk);
+	return rc;
+}
+
+static int
+write_parts(const struct work *w, int fd)
+{
+	struct iovec v[4] = { { w->head->data, w->head->len },
+		{ w->record->data, w->record->len }, { (char[]){ "\n" }, 1 },
+		{ NULL, 0 } };
+	size_t total = w->head->len + w->record->len + 1;
+	ssize_t n;
+	int i = 0;
+
+	if (w->body != NULL) {
+		v[3].iov_base = w->body->data;
+		v[3].iov_len = w->body->len;
+		total += w->body->len;
+	}
+	while (total > 0) {
+		n = writev(fd, v + i, 4 - i);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return -1;
+		total -= (size_t)n;
+		while (i < 4 && (size_t)n >= v[i].iov_len)
+			n -= (ssize_t)v[i++].iov_len;
+		if (i < 4) {
+			v[i].iov_base = (char *)v[i].iov_base + n;
+			v[i].iov_len -= (size_t)n;
+		}
+	}
+	return 0;
+}
+
+static int
+write_message(const struct work *w)
+{
+	char name[LAYOUT_NAME_MAX], from[LAYOUT_NAME_MAX];
+	const struct layout *l = &w->job.q->layout;
+	struct stat st;
+	int fd, rc;
+
+	layout_message(name, w->msgid);
+	if (w->source == IN_INCOMING) {
+		layout_incoming(from, w->msgid);
+		if (renameat(l->root, from, l->root, name) == 0)
+			return 0;
+		/* Moved by a run that did not live to write its mark. */
+		if (errno == ENOENT &&
+		    fstatat(l->root, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+			return 0;
+		errno = errno == 0 ? ENOENT : errno;
+		return -1;
+	}
+	if ((fd = layout_open_write(l, name, w->source == IN_MEMORY)) == -1 &&
+	    errno == EEXIST)
+		fd = layout_open_write(l, name, false);
+	if (fd == -1)
+		return -1;
+	if (w->source == IN_MEMORY)
+		rc = write_parts(w, fd);
+	else
+		rc = copy_from(w->fd, w->at, message_end(&w->m), fd);
+	if (rc == 0 && fstat(fd, &st) == 0 &&
+	    (uint64_t)st.st_size > message_end(&w->m))
+		rc = ftruncate(fd, (off_t)message_end(&w->m));
+	return close_file(fd, rc);
+}
+
+/* Looks at what stands in the file before it is overwritten. 0: go on, 1: a
+ * person's text, leave it, -1: errno. */
+static int
+look_first(const struct work *w, struct act *a, const char *name)
+{
+	const struct layout *l = &w->job.q->layout;
+	size_t len;
+	char *text = layout_read_all(l, name, ENVFILE_MAX, &len);
+	enum envfile_state state;
+	char id[IDENT_TEXT_MAX];
+	bool ours;
+
+	if (text == NULL)
+		return errno == ENOENT           ? 0
+		    : errno == EFBIG && a->force ? 0
+						 : -1;
+	a->stood = true;
+	state = envfile_check(text, len);
+	ours = state == ENVFILE_WHOLE || len == 0 ||
+	    (len <= a->len && memcmp(text, a->blob->data + a->off, len) == 0) ||
+	    a->force || (a->seen != 0 && a->seen == crc32c(0, text, len));
+	if (!ours && a->replayed) {
+		(void)layout_keep(l,
+		    ident_evpid_text(id, ident_evpid(w->msgid, a->rcpt)), text,
+		    len,
+		    state == ENVFILE_TORN
+			? "cut short; the journal had a newer text"
+			: "edited or damaged; the journal had a newer text");
+		ours = true;
+	}
+	free(text);
+	/* A torn one is no person's work. */
+	return ours || state == ENVFILE_TORN ? 0 : 1;
+}
+
+static void
+write_envelope(const struct work *w, struct act *a, const char *name)
+{
+	const struct layout *l = &w->job.q->layout;
+	int fd = -1, rc;
+
+	if (a->fresh) {
+		fd = layout_open_write(l, name, true);
+		if (fd == -1 && errno != EEXIST) {
+			a->error = errno;
+			return;
+		}
+	}
+	if (fd == -1) {
+		rc = look_first(w, a, name);
+		if (rc != 0) {
+			a->edited = rc == 1;
+			a->error = rc == 1 ? 0 : errno;
+			return;
+		}
+		fd = layout_open_write(l, name, false);
+		if (fd == -1 || ftruncate(fd, 0) == -1) {
+			a->error = errno;
+			if (fd != -1)
+				close(fd);
+			return;
+		}
+	}
+	rc = layout_write_all(fd, a->blob->data + a->off, a->len);
+	if (close_file(fd, rc) == -1)
+		a->error = errno;
+}
+
+static bool
+removed(struct work *w, const char *name, int *error)
+{
+	if (unlinkat(w->job.q->layout.root, name, 0) == 0) {
+		w->unlinked++;
+		return true;
+	}
+	if (errno != ENOENT && errno != ENOTDIR)
+		*error = errno;
+	return false;
+}
+
+static void
+run_work(struct job *j)
+{
+	struct work *w = (struct work *)(void *)j;
+	char name[LAYOUT_NAME_MAX];
+	unsigned i;
+
+	if (w->write_message && write_message(w) == -1) {
+		w->error = errno;
+		return;
+	}
+	for (i = 0; i < w->n; i++) {
+		layout_envelope(name, ident_evpid(w->msgid, w->acts[i].rcpt));
+		if (w->acts[i].unlink)
+			(void)removed(w, name, &w->acts[i].error);
+		else
+			write_envelope(w, &w->acts[i], name);
+	}
+	if (!w->unlink_message)
+		return;
+	if (!removed(w, layout_message(name, w->msgid), &w->error) &&
+	    w->source == IN_INCOMING)
+		(void)removed(w, layout_incoming(name, w->msgid), &w->error);
+}
+
+void
+filing_trouble(struct queue *q, const char *what, int error)
+{
+	snprintf(q->file_alarm, sizeof(q->file_alarm), "%s: %s", what,
+	    layout_reason(error));
+}
+
+static void
+complain(struct queue *q, struct entry *e, const char *what, int error)
+{
+	char id[IDENT_TEXT_MAX];
+
+	filing_trouble(q, what, error);
+	if (e->complained)
+		return;
+	e->complained = true;
+	q->stats.anomalies++;
+	log_warn("event=%s-failed msgid=%s error=\"%s\"", what,
+	    ident_msgid_text(id, e->m.msgid), layout_reason(error));
+}
+
+static void
+edited(struct queue *q, struct leaf *l, uint64_t evpid)
+{
+	char id[IDENT_TEXT_MAX];
+
+	if (l->edited)
+		return;
+	l->edited = true;
+	q->stats.anomalies++;
+	ident_evpid_text(id, evpid);
+	log_warn("event=edited evpid=%s text=\"the file was changed by hand "
+		 "and is left alone; see smtpctl discover\"",
+	    id);
+	if (q->has_loader && q->loader.anomaly != NULL)
+		q->loader.anomaly(q->loader.ctx, id,
+		    "changed by hand: not overwritten until discover");
+}
+
+/* Takes one result into the index; false when it failed. */
+static bool
+take_act(struct queue *q, struct entry *e, const struct act *a)
+{
+	struct leaf *l = entry_leaf(e, a->rcpt);
+
+	if (a->error != 0) {
+		complain(q, e, a->unlink ? "unlink" : "settle", a->error);
+		return false;
+	}
+	if (l == NULL)
+		return true;
+	if (a->unlink) {
+		l->file = false;
+		return true;
+	}
+	if (a->edited) {
+		edited(q, l, ident_evpid(e->m.msgid, a->rcpt));
+		l->file = true;
+		return true;
+	}
+	l->file = true;
+	l->force = false;
+	checkpoint_touch(q, ident_evpid(e->m.msgid, a->rcpt));
+	if (l->blob == a->blob && l->off == a->off) {
+		l->dirty = l->edited = false;
+		blob_unref(l->blob);
+		l->blob = NULL;
+	}
+	return true;
+}
+
+static void
+finish_work(struct job *j)
+{
+	struct work *w = (struct work *)(void *)j;
+	struct queue *q = j->q;
+	struct entry *e = w->e;
+	bool good = true;
+	unsigned i;
+
+	e->busy = false;
+	q->jobs--;
+	q->stats.unlinked += w->unlinked;
+	if (w->error != 0) {
+		complain(
+		    q, e, w->write_message ? "settle" : "unlink", w->error);
+		good = false;
+	} else {
+		for (i = 0; i < w->n; i++)
+			good = take_act(q, e, &w->acts[i]) && good;
+		if (w->write_message) {
+			e->source = IN_FILE;
+			e->put = false;
+			q->stats.settled++;
+			checkpoint_touch(q, ident_evpid(w->msgid, 0));
+			entry_drop_body(q, e);
+			room_release(q, e);
+		}
+		/* Nothing of it is left in files. */
+		if (w->unlink_message && good) {
+			e->source = IN_MEMORY;
+			e->found = false;
+		}
+	}
+	if (good) {
+		if (e->complained)
+			q->file_alarm[0] = '\0';
+		e->complained = false;
+		entry_unpin(q, e);
+	} else if (e->pin_next != -1) {
+		q->pins[e->pin_next]--; /* the older pin covers it */
+		e->pin_next = -1;
+	}
+	for (i = 0; i < w->n; i++)
+		blob_unref(w->acts[i].blob);
+	blob_unref(w->head);
+	blob_unref(w->record);
+	blob_unref(w->body);
+	free(w);
+	entry_consider(q, e);
+}
+
+static struct work *
+plan(struct queue *q, struct entry *e)
+{
+	bool finished = entry_finished(q, e);
+	struct work *w =
+	    mem_zalloc(sizeof(*w) + e->leaves * sizeof(w->acts[0]));
+	struct leaf *l;
+	struct act *a;
+	unsigned i;
+
+	w->job.q = q;
+	w->job.run = run_work;
+	w->job.finish = finish_work;
+	w->job.operation = finished ? "unlink" : "settle";
+	w->e = e;
+	w->msgid = e->m.msgid;
+	w->m = e->m;
+	w->source = e->source;
+	w->unlink_message = finished;
+	w->write_message = !finished && e->source != IN_FILE;
+	if (w->write_message && e->source == IN_MEMORY) {
+		w->head = blob_ref(e->head);
+		w->record = blob_ref(e->record);
+		w->body = blob_ref(e->body);
+	} else if (w->write_message && e->source == IN_JOURNAL) {
+		w->fd = ring_fd(q->ring, e->slot);
+		w->at = e->at;
+	}
+	for (i = 0; i < e->leaves; i++) {
+		l = &e->leaf[i];
+		a = &w->acts[w->n];
+		if (l->done
+			? !l->file && !(finished && e->found)
+			: !l->dirty || (l->edited && l->seen == 0 && !l->force))
+			continue;
+		a->rcpt = l->rcpt;
+		a->unlink = l->done;
+		a->fresh = !l->file;
+		a->force = l->force;
+		a->seen = l->seen;
+		a->replayed = e->found;
+		if (!l->done) {
+			a->blob = blob_ref(l->blob);
+			a->off = l->off;
+			a->len = l->len;
+		}
+		w->n++;
+	}
+	return w;
+}
+
+static void
+start(struct queue *q, struct entry *e)
+{
+	TAILQ_REMOVE(e->list, e, due);
+	e->list = NULL;
+	e->due_at = 0;
+	e->busy = true;
+	q->jobs++;
+	crew_submit(q->crew, &plan(q, e)->job, false);
+}
+
+/* Settling does not wait when memory or the ring runs short. */
+static bool
+pressed(const struct queue *q)
+{
+	return q->closing || !STAILQ_EMPTY(&q->syncers) || accept_hungry(q) ||
+	    ring_free(q->ring) <= RING_MAIL + 1;
+}
+
+void
+filing_turn(struct queue *q)
+{
+	struct entries *lists[] = { &q->soon, &q->retry, &q->later };
+	struct entry *e;
+	unsigned i;
+	bool now;
+
+	for (i = 0; i < 3; i++) {
+		now = lists[i] == &q->later && pressed(q);
+		while (q->jobs < JOBS_MAX &&
+		    (e = TAILQ_FIRST(lists[i])) != NULL &&
+		    (now || e->due_at <= q->now))
+			start(q, e);
+	}
+}
+
+uint64_t
+filing_next(const struct queue *q)
+{
+	const struct entries *lists[] = { &q->soon, &q->retry, &q->later };
+	uint64_t next = 0;
+	struct entry *e;
+	unsigned i;
+
+	if (q->jobs >= JOBS_MAX)
+		return 0; /* the next answer brings us here */
+	for (i = 0; i < 3; i++) {
+		e = TAILQ_FIRST(lists[i]);
+		if (e != NULL && (next == 0 || e->due_at < next))
+			next = e->due_at;
+	}
+	return next;
+}

@@ -1,0 +1,216 @@
+/*
+ * inside - the queue as its own files see it
+ *
+ * Everything here belongs to the caller's thread. Threads get jobs (crew) and
+ * drafts (commit) and give them back.
+ */
+#ifndef QUEUE_INSIDE_H
+#define QUEUE_INSIDE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "lib/base/buf.h"
+#include "lib/base/hmap.h"
+#include "queue/commit.h"
+#include "queue/crew.h"
+#include "queue/layout.h"
+#include "queue/message.h"
+#include "queue/queue.h"
+#include "queue/ring.h"
+#include "queue/tally.h"
+
+/* Bytes that a job, a draft and the index share. Counted in the caller's
+ * thread only. */
+struct blob {
+	unsigned refs;
+	size_t len;
+	char data[];
+};
+
+struct blob *blob_new(size_t len);
+struct blob *blob_ref(struct blob *b);
+void blob_unref(struct blob *b); /* NULL is accepted */
+
+/* One envelope that is not simply what its file says. */
+struct leaf {
+	uint16_t rcpt;
+	bool file; /* there is, or may be, a file of it */
+	bool dirty; /* text is newer than the file */
+	bool done;
+	bool force; /* the file's odd text is to be overwritten */
+	bool edited; /* a person's text stands in the file; ours stays here */
+	uint32_t seen; /* crc32c of the file's text that discover read */
+	struct blob *blob; /* NULL: the text is in the file only */
+	uint32_t off, len;
+};
+
+enum source {
+	IN_MEMORY,
+	IN_JOURNAL,
+	IN_INCOMING,
+	IN_FILE
+};
+
+TAILQ_HEAD(entries, entry);
+
+/* A message that is not simply what its files say. */
+struct entry {
+	TAILQ_ENTRY(entry) due;
+	struct entries *list; /* it stands in, or NULL */
+	uint64_t due_at;
+	struct message m;
+	struct leaf *leaf;
+	unsigned leaves, room;
+	unsigned pending; /* drafts on their way */
+	int pin, pin_next; /* slots whose records it still needs; -1 */
+	enum source source;
+	struct blob *head, *record, *body; /* IN_MEMORY; else NULL */
+	unsigned slot; /* IN_JOURNAL */
+	uint64_t at;
+	bool busy; /* a file job runs */
+	bool put; /* its message record is in memory or journal */
+	bool replayed; /* not merged with the walk yet */
+	bool found; /* by replay, at some time */
+	bool unknown; /* its bucket could not be read: left as it is */
+	bool complained; /* its trouble was logged */
+	uint64_t reserved; /* blocks settling will need */
+};
+
+struct load;
+struct bulk;
+LIST_HEAD(bulks, bulk);
+
+enum checkpoint_state {
+	CHECKPOINT_IDLE,
+	CHECKPOINT_SYNC,
+	CHECKPOINT_MARK
+};
+
+struct syncer {
+	STAILQ_ENTRY(syncer) link;
+	uint64_t deadline; /* ms: it has waited long enough for quiet */
+	bool begun; /* its checkpoint runs */
+	void (*cb)(void *, enum queue_status);
+	void *ctx;
+};
+
+struct queue {
+	struct layout layout;
+	struct ring *ring;
+	struct crew *crew;
+	struct committer *committer;
+
+	size_t large, put_max, body_cap;
+	unsigned settle_ms, reserve_percent;
+	bool sync_files;
+	uint64_t segment_size;
+
+	struct tally *tally;
+	struct hmap *entries; /* by msgid */
+	struct hmap *txns; /* open ones, by msgid */
+	struct entries soon, later, retry;
+	unsigned jobs; /* file jobs on their way */
+	unsigned pins[RING_SLOTS];
+	uint64_t last_seq; /* flushed and answered */
+	uint64_t now; /* monotonic ms, read once a turn */
+
+	uint64_t body_bytes;
+	void (*relief)(void *ctx);
+	void *relief_ctx;
+	bool starved; /* somebody waits for relief */
+
+	struct queue_loader loader;
+	bool has_loader;
+	struct load *load; /* NULL: not loading */
+	bool loaded;
+
+	struct bulks bulks;
+
+	enum checkpoint_state checkpoint;
+	uint64_t low; /* of the last mark */
+	uint64_t low_next; /* of the one being made */
+	uint64_t work_since; /* ms of the first unmarked work; 0: none */
+	uint64_t checkpoint_after; /* ms: not before, after a failure */
+	bool distrust; /* a sync failed: files may be less than we think */
+	bool renewing;
+	STAILQ_HEAD(, syncer) syncers;
+	struct buf *touched; /* evpids written since, with sync_files */
+
+	struct buf *finished; /* lines for state/finished */
+	bool finished_busy;
+	uint64_t finished_since;
+
+	uint64_t room_checked; /* ms */
+	uint64_t blocks_free, blocks_all, inodes_free, inodes_all;
+	uint64_t block_size;
+	uint64_t reserved_blocks, reserved_inodes;
+	bool full;
+
+	bool closing;
+	struct queue_stats stats;
+	char file_alarm[160]; /* trouble with files */
+	char open_alarm[256]; /* found at the start */
+};
+
+/* entry */
+struct entry *entry_get(const struct queue *q, uint64_t msgid);
+/* Of a message that is in files, unless there is an entry. */
+struct entry *entry_make(struct queue *q, uint64_t msgid);
+struct leaf *entry_leaf(const struct entry *e, unsigned rcpt);
+struct leaf *entry_leaf_make(struct entry *e, unsigned rcpt);
+void leaf_text(struct leaf *l, struct blob *b, size_t off, size_t len);
+void entry_pin(struct queue *q, struct entry *e, unsigned slot);
+void entry_unpin(struct queue *q, struct entry *e);
+void entry_free(struct queue *q, struct entry *e);
+void entry_drop_body(struct queue *q, struct entry *e);
+/* Decides what is next for it: a list, a file job, or its end. */
+void entry_consider(struct queue *q, struct entry *e);
+bool entry_finished(const struct queue *q, const struct entry *e);
+
+/* filing */
+void filing_turn(struct queue *q); /* starts the file jobs that are due */
+/* When the next is due; 0: none. */
+uint64_t filing_next(const struct queue *q);
+void filing_trouble(struct queue *q, const char *what, int error);
+
+/* change */
+void change_finish(struct queue *q, uint64_t evpid, const char *outcome,
+    size_t len, unsigned slot);
+void change_answered(struct queue *q, const struct draft *d);
+/* Runs cb from a later queue_turn(); NULL is accepted. */
+void change_answer_later(struct queue *q, void (*cb)(void *, enum queue_status),
+    void *ctx, enum queue_status status);
+void finished_turn(struct queue *q);
+
+/* room */
+bool room_for(struct queue *q, uint64_t octets, uint64_t files);
+void room_reserve(struct queue *q, struct entry *e);
+void room_release(struct queue *q, struct entry *e);
+
+/* accept */
+void accept_relieve(struct queue *q);
+bool accept_hungry(const struct queue *q); /* over the cap for bodies */
+
+/* load */
+int load_replay(struct queue *q, char *err, size_t errlen);
+unsigned load_turn(struct queue *q, unsigned most);
+void load_free(struct queue *q);
+
+/* bulk */
+void bulk_replay(
+    struct queue *q, const char *text, size_t len, uint64_t seq, unsigned slot);
+void bulk_report(struct queue *q); /* to the loader */
+void bulk_committed(struct queue *q, uint64_t msgid);
+void bulk_replayed_put(struct queue *q, uint64_t msgid, uint64_t seq);
+void bulk_free_all(struct queue *q);
+
+/* checkpoint */
+void checkpoint_turn(struct queue *q);
+uint64_t checkpoint_next(const struct queue *q);
+void checkpoint_touch(struct queue *q, uint64_t evpid);
+bool checkpoint_idle(const struct queue *q); /* nothing unmarked */
+
+#endif

@@ -1,0 +1,687 @@
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/base/ident.h"
+#include "lib/base/log.h"
+#include "lib/base/mem.h"
+#include "lib/base/text.h"
+#include "queue/envfile.h"
+#include "queue/inside.h"
+#include "queue/replay.h"
+#include "queue/walk.h"
+
+#define AHEAD 8 /* buckets read and not yet reported */
+
+/* The walk over the tree while it lasts. */
+struct load {
+	unsigned next; /* bucket to be asked for */
+	unsigned open; /* asked for, and not done with */
+	struct walk *ready[AHEAD];
+	unsigned count;
+	struct walk *now; /* being reported */
+	size_t at; /* in it */
+	size_t odd;
+	struct entries replayed[LAYOUT_BUCKETS];
+};
+
+/* A file is set aside, or an odd text kept, by a worker. */
+struct aside {
+	struct job job;
+	char name[LAYOUT_NAME_MAX];
+	const char *reason;
+	int error;
+};
+
+struct discovery {
+	void (*cb)(void *, enum queue_status, unsigned);
+	void *ctx;
+};
+
+static void
+anomaly(struct queue *q, const char *name, const char *reason)
+{
+	char safe[512];
+
+	q->stats.anomalies++;
+	log_warn("event=anomaly file=%s reason=\"%s\"",
+	    text_quote(safe, sizeof(safe), name), reason);
+	if (q->has_loader && q->loader.anomaly != NULL)
+		q->loader.anomaly(q->loader.ctx, name, reason);
+}
+
+static void
+run_aside(struct job *j)
+{
+	struct aside *a = (struct aside *)(void *)j;
+
+	if (layout_set_aside(&j->q->layout, a->name, a->reason) == -1)
+		a->error = errno;
+}
+
+static void
+finish_aside(struct job *j)
+{
+	struct aside *a = (struct aside *)(void *)j;
+
+	if (a->error != 0)
+		filing_trouble(j->q, "corrupt", a->error);
+	free(a);
+}
+
+static void
+set_aside(struct queue *q, uint64_t id, const char *reason)
+{
+	struct aside *a = mem_zalloc(sizeof(*a));
+
+	if (ident_rcpt(id) == 0)
+		layout_message(a->name, ident_msgid(id));
+	else
+		layout_envelope(a->name, id);
+	a->reason = reason;
+	a->job.q = q;
+	a->job.run = run_aside;
+	a->job.finish = finish_aside;
+	anomaly(q, a->name, reason);
+	crew_submit(q->crew, &a->job, false);
+}
+
+/* One envelope joins the living. */
+static void
+report(struct queue *q, uint64_t evpid, enum queue_status status,
+    const char *text, size_t len, uint64_t size, const char *reason)
+{
+	(void)tally_add(q->tally, evpid);
+	if (status != QUEUE_OK)
+		q->stats.anomalies++;
+	if (q->has_loader && q->loader.envelope != NULL)
+		q->loader.envelope(
+		    q->loader.ctx, evpid, status, text, len, size, reason);
+}
+
+/* A message that only files know of. found[0..n) is all that is there. */
+static unsigned
+take_files(struct queue *q, struct walk *w, const struct found *found, size_t n)
+{
+	const struct found *m = ident_rcpt(found->id) == 0 ? found : NULL;
+	char id[IDENT_TEXT_MAX];
+	const struct found *f;
+	const char *text;
+	unsigned count = 0;
+
+	if (m != NULL && m->status == QUEUE_GONE)
+		return 0; /* removed between the listing and the look */
+	if (m != NULL && n == 1) {
+		if (m->status == QUEUE_UNAVAILABLE) {
+			char name[LAYOUT_NAME_MAX];
+
+			anomaly(q, layout_message(name, ident_msgid(m->id)),
+			    m->reason);
+		} else
+			set_aside(q, m->id, "a message without any envelope");
+		return 1;
+	}
+	for (f = m == NULL ? found : found + 1; f < found + n; f++) {
+		if (f->status == QUEUE_GONE)
+			continue;
+		count++;
+		if (m == NULL && f->status != QUEUE_UNAVAILABLE) {
+			set_aside(q, f->id, "an envelope without its message");
+			continue;
+		}
+		text = f->len > 0 ? w->text + f->at : NULL;
+		if (f->status != QUEUE_OK || m == NULL || m->status == QUEUE_OK)
+			report(q, f->id, f->status, text, f->len,
+			    m == NULL ? 0 : m->size, f->reason);
+		else {
+			char why[160];
+
+			snprintf(
+			    why, sizeof(why), "its message: %s", m->reason);
+			report(q, f->id, m->status, text, f->len, 0, why);
+		}
+		if (f->rebuilt) {
+			log_warn("event=rebuilt evpid=%s reason=\"the file was "
+				 "cut short\"",
+			    ident_evpid_text(id, f->id));
+			q->stats.anomalies++;
+			queue_image(q, f->id, text, f->len, NULL, NULL);
+		}
+	}
+	return count;
+}
+
+static const struct found *
+find(const struct found *found, size_t n, uint64_t id)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (found[i].id == id)
+			return &found[i];
+	return NULL;
+}
+
+/* The journal knows of changes to a message whose put it no longer holds. */
+static unsigned
+take_changed(struct queue *q, struct walk *w, struct entry *e,
+    const struct found *found, size_t n)
+{
+	const struct found *m, *f;
+	unsigned i, count = 0;
+	struct found *whole;
+	struct leaf *l;
+	size_t kept = 0;
+
+	m = find(found, n, ident_evpid(e->m.msgid, 0));
+	for (i = 0; i < e->leaves; i++) {
+		l = &e->leaf[i];
+		f = find(found, n, ident_evpid(e->m.msgid, l->rcpt));
+		l->file = f != NULL && f->status != QUEUE_GONE;
+		if (l->done)
+			continue;
+		if (m == NULL || m->status == QUEUE_GONE) {
+			/* There is nothing to send: leave it as it is. */
+			l->dirty = false;
+			continue;
+		}
+		count++;
+		report(q, ident_evpid(e->m.msgid, l->rcpt), m->status,
+		    l->blob->data + l->off, l->len, m->size, m->reason);
+	}
+	/* The others of this message, by their files. */
+	whole = mem_zarray(n, sizeof(*whole));
+	for (f = found; f < found + n; f++)
+		if (ident_rcpt(f->id) == 0 ||
+		    (l = entry_leaf(e, ident_rcpt(f->id))) == NULL ||
+		    (!l->done && (m == NULL || m->status == QUEUE_GONE)))
+			whole[kept++] = *f;
+	if (kept > (m == NULL ? 0u : 1u))
+		count += take_files(q, w, whole, kept);
+	free(whole);
+	e->found = m != NULL || n > 0;
+	return count;
+}
+
+/* A message whose put the journal holds: the journal is the truth. */
+static unsigned
+take_put(struct queue *q, struct entry *e, const struct found *found, size_t n)
+{
+	unsigned i, count = 0;
+	struct leaf *l;
+
+	for (i = 0; i < e->leaves; i++) {
+		l = &e->leaf[i];
+		l->file =
+		    find(found, n, ident_evpid(e->m.msgid, l->rcpt)) != NULL;
+		if (l->done)
+			continue;
+		l->dirty = true;
+		count++;
+		report(q, ident_evpid(e->m.msgid, l->rcpt), QUEUE_OK,
+		    l->blob->data + l->off, l->len, e->m.size, NULL);
+	}
+	e->found = n > 0;
+	return count;
+}
+
+static unsigned
+merge(struct queue *q, struct walk *w, struct entry *e,
+    const struct found *found, size_t n)
+{
+	unsigned count;
+
+	TAILQ_REMOVE(e->list, e, due);
+	e->list = NULL;
+	e->replayed = false;
+	if (e->put)
+		count = take_put(q, e, found, n);
+	else if (w->error != 0) {
+		/* Who else is alive in this message cannot be known. */
+		e->unknown = true;
+		return 1;
+	} else
+		count = take_changed(q, w, e, found, n);
+	entry_consider(q, e);
+	return count + 1;
+}
+
+/* Reports the next message of the bucket; what it counted. */
+static unsigned
+next_message(struct queue *q, struct walk *w)
+{
+	struct load *load = q->load;
+	const struct found *f = &w->found[load->at];
+	uint64_t msgid = ident_msgid(f->id);
+	struct entry *e = entry_get(q, msgid);
+	size_t n = 1;
+
+	while (load->at + n < w->count &&
+	    ident_msgid(w->found[load->at + n].id) == msgid)
+		n++;
+	load->at += n;
+	if (e != NULL)
+		/* Taken in by this run, unless the journal brought it. */
+		return e->replayed ? merge(q, w, e, f, n) : 1;
+	if (tally_count(q->tally, msgid) > 0 ||
+	    hmap_get(q->txns, msgid) != NULL)
+		return 1;
+	return take_files(q, w, f, n) + 1;
+}
+
+static bool
+next_odd(struct queue *q, struct walk *w)
+{
+	char name[LAYOUT_NAME_MAX + 256];
+	const char *odd = w->odd + q->load->odd;
+
+	if (q->load->odd >= w->odd_len)
+		return false;
+	snprintf(name, sizeof(name), "queue/%02x/%s", w->bucket, odd);
+	q->load->odd += strlen(odd) + 1;
+	anomaly(q, name, "a name that has no business there");
+	return true;
+}
+
+static void
+finish_walk(struct job *j)
+{
+	struct walk *w = (struct walk *)(void *)j;
+	struct load *load = j->q->load;
+
+	if (load == NULL) {
+		walk_free(w);
+		return;
+	}
+	load->ready[load->count++] = w;
+}
+
+static void
+ask(struct queue *q)
+{
+	struct load *load = q->load;
+	struct walk *w;
+
+	while (load->open < AHEAD && load->next < LAYOUT_BUCKETS) {
+		w = walk_new(q, load->next++, 0);
+		w->job.finish = finish_walk;
+		load->open++;
+		crew_submit(q->crew, &w->job, false);
+	}
+}
+
+/* What the journal brought and no file of it was seen. */
+static unsigned
+next_replayed(struct queue *q, struct walk *w)
+{
+	struct entry *e = TAILQ_FIRST(&q->load->replayed[w->bucket]);
+
+	return e == NULL ? 0 : merge(q, w, e, NULL, 0);
+}
+
+static void
+end_load(struct queue *q)
+{
+	struct entry *e, **gone;
+	size_t at, n = 0, i;
+
+	free(q->load);
+	q->load = NULL;
+	q->loaded = true;
+	/* Those that stayed only for the walk's sake. */
+	gone = mem_zarray(hmap_count(q->entries), sizeof(*gone));
+	HMAP_FOREACH(e, q->entries, at)
+		if (e->list == NULL && !e->busy && e->pending == 0)
+			gone[n++] = e;
+	for (i = 0; i < n; i++)
+		entry_consider(q, gone[i]);
+	free(gone);
+	if (q->work_since == 0)
+		q->work_since = q->now;
+	if (q->loader.loaded != NULL)
+		q->loader.loaded(q->loader.ctx);
+}
+
+unsigned
+load_turn(struct queue *q, unsigned most)
+{
+	struct load *load = q->load;
+	char name[LAYOUT_NAME_MAX];
+	unsigned count = 0, n;
+	struct walk *w;
+
+	if (load == NULL || !q->has_loader || q->closing)
+		return 0;
+	ask(q);
+	while (count < most) {
+		if ((w = load->now) == NULL) {
+			if (load->count == 0)
+				break;
+			w = load->now = load->ready[--load->count];
+			load->at = load->odd = 0;
+			if (w->error != 0)
+				w->count = 0; /* half a listing misleads */
+			if (w->error != 0)
+				anomaly(q, layout_bucket_name(name, w->bucket),
+				    layout_reason(w->error));
+		}
+		if (load->at < w->count)
+			count += next_message(q, w);
+		else if (next_odd(q, w))
+			count++;
+		else if ((n = next_replayed(q, w)) > 0)
+			count += n;
+		else {
+			walk_free(w);
+			load->now = NULL;
+			load->open--;
+			ask(q);
+			if (load->open == 0) {
+				end_load(q);
+				return count;
+			}
+		}
+	}
+	if (count >= most)
+		crew_wake(q->crew);
+	return count;
+}
+
+void
+load_free(struct queue *q)
+{
+	struct load *load = q->load;
+
+	if (load == NULL)
+		return;
+	while (load->count > 0)
+		walk_free(load->ready[--load->count]);
+	walk_free(load->now);
+	free(load);
+	q->load = NULL;
+}
+
+void
+queue_load(struct queue *q, const struct queue_loader *l)
+{
+	q->loader = *l;
+	q->has_loader = true;
+	bulk_report(q);
+	if (q->open_alarm[0] != '\0')
+		q->stats.anomalies++;
+	ask(q);
+}
+
+/* Replay: the index is made of what the journal holds. */
+
+static struct entry *
+replayed(struct queue *q, uint64_t msgid)
+{
+	struct entry *e = entry_get(q, msgid);
+
+	if (e != NULL)
+		return e;
+	e = entry_make(q, msgid);
+	e->replayed = e->found = true;
+	e->list = &q->load->replayed[layout_bucket(msgid)];
+	TAILQ_INSERT_TAIL(e->list, e, due);
+	return e;
+}
+
+static void
+replay_done(struct queue *q, uint64_t evpid, unsigned slot)
+{
+	struct entry *e = replayed(q, ident_msgid(evpid));
+	struct leaf *l = entry_leaf_make(e, ident_rcpt(evpid));
+
+	l->done = true;
+	l->dirty = false;
+	blob_unref(l->blob);
+	l->blob = NULL;
+	entry_pin(q, e, slot);
+}
+
+static void
+replay_record(struct entry *e, const char *record, size_t len)
+{
+	struct blob *b = blob_new(len);
+	struct leaf *l;
+	uint64_t id;
+	size_t at, n;
+
+	memcpy(b->data, record, len);
+	for (at = 0; (n = envfile_first(record + at, len - at)) > 0; at += n) {
+		id = envfile_id(record + at, n);
+		if (ident_msgid(id) != e->m.msgid)
+			continue;
+		l = entry_leaf_make(e, ident_rcpt(id));
+		leaf_text(l, b, at, n);
+		l->dirty = true;
+	}
+	blob_unref(b);
+}
+
+/* The record of a large message stands in its file, moved or not. */
+static void
+replay_reference(struct queue *q, struct entry *e)
+{
+	char name[LAYOUT_NAME_MAX], *record;
+	int fd;
+
+	fd = layout_open_read(
+	    &q->layout, layout_incoming(name, e->m.msgid), NULL);
+	if (fd == -1)
+		fd = layout_open_read(
+		    &q->layout, layout_message(name, e->m.msgid), NULL);
+	if (fd == -1)
+		return;
+	record = mem_zalloc((size_t)e->m.record + 1);
+	if (message_read_record(fd, 0, &e->m, record, (size_t)e->m.record) >= 0)
+		replay_record(e, record, (size_t)e->m.record);
+	free(record);
+	close(fd);
+}
+
+static void
+replay_put(struct queue *q, const struct replay_record *rec)
+{
+	const char *p = rec->payload, *end = p + rec->len, *line;
+	char digits[IDENT_TEXT_MAX];
+	bool large = false;
+	struct message m;
+	struct entry *e;
+	uint64_t id;
+
+	if (rec->len > 5 && memcmp(p, "ends ", 5) == 0) {
+		line = memchr(p, '\n', rec->len);
+		if (line == NULL)
+			return;
+		for (p += 5; line - p >= IDENT_EVPID_DIGITS;
+		     p += IDENT_TEXT_MAX) {
+			memcpy(digits, p, IDENT_EVPID_DIGITS);
+			digits[IDENT_EVPID_DIGITS] = '\0';
+			if (ident_evpid_parse(digits, &id))
+				replay_done(q, id, rec->slot);
+		}
+		p = line + 1;
+	}
+	if (end - p > 9 && memcmp(p, "incoming ", 9) == 0) {
+		large = true;
+		if ((line = memchr(p, '\n', (size_t)(end - p))) == NULL)
+			return;
+		p = line + 1;
+	}
+	if (message_parse(&m, p, (size_t)(end - p)) != NULL ||
+	    (!large && (uint64_t)(end - p) < message_end(&m)))
+		return;
+	e = replayed(q, m.msgid);
+	e->m = m;
+	e->put = true;
+	entry_pin(q, e, rec->slot);
+	bulk_replayed_put(q, m.msgid, rec->seq);
+	if (large) {
+		e->source = IN_INCOMING;
+		replay_reference(q, e);
+		return;
+	}
+	e->source = IN_JOURNAL;
+	e->slot = rec->slot;
+	e->at = rec->at + (uint64_t)(p - rec->payload);
+	replay_record(e, p + MESSAGE_HEAD, (size_t)m.record);
+}
+
+static void
+replay_one(void *ctx, const struct replay_record *rec)
+{
+	struct queue *q = ctx;
+	char digits[IDENT_TEXT_MAX];
+	struct entry *e;
+	struct leaf *l;
+	struct blob *b;
+	uint64_t id = 0;
+
+	q->last_seq = rec->seq;
+	if (rec->kind == JOURNAL_IMAGE || rec->kind == JOURNAL_DONE) {
+		if (rec->len < IDENT_TEXT_MAX)
+			return;
+		memcpy(digits, rec->payload, IDENT_EVPID_DIGITS);
+		digits[IDENT_EVPID_DIGITS] = '\0';
+		if (!ident_evpid_parse(digits, &id))
+			return;
+	}
+	switch (rec->kind) {
+	case JOURNAL_PUT:
+		replay_put(q, rec);
+		break;
+	case JOURNAL_DONE:
+		replay_done(q, id, rec->slot);
+		break;
+	case JOURNAL_IMAGE:
+		e = replayed(q, ident_msgid(id));
+		l = entry_leaf_make(e, ident_rcpt(id));
+		if (l->done)
+			break;
+		b = blob_new(rec->len - IDENT_TEXT_MAX);
+		memcpy(b->data, rec->payload + IDENT_TEXT_MAX, b->len);
+		leaf_text(l, b, 0, b->len);
+		blob_unref(b);
+		l->dirty = true;
+		entry_pin(q, e, rec->slot);
+		break;
+	case JOURNAL_BULK:
+		bulk_replay(q, rec->payload, rec->len, rec->seq, rec->slot);
+		break;
+	case JOURNAL_MARK:
+	case JOURNAL_KINDS:
+		break;
+	}
+}
+
+/* What no put refers to was never acknowledged. */
+static void
+sweep_incoming(struct queue *q)
+{
+	char name[LAYOUT_NAME_MAX + 256];
+	struct dirent *entry;
+	struct entry *e;
+	uint64_t msgid;
+	DIR *dir;
+	int fd = layout_open_dir(&q->layout, "incoming");
+
+	if (fd == -1 || (dir = fdopendir(fd)) == NULL) {
+		if (fd != -1)
+			close(fd);
+		return;
+	}
+	while ((entry = readdir(dir)) != NULL) {
+		if (entry->d_name[0] == '.')
+			continue;
+		e = ident_msgid_parse(entry->d_name, &msgid)
+		    ? entry_get(q, msgid)
+		    : NULL;
+		if (e != NULL && e->source == IN_INCOMING)
+			continue;
+		snprintf(name, sizeof(name), "incoming/%s", entry->d_name);
+		(void)unlinkat(q->layout.root, name, 0);
+	}
+	closedir(dir);
+}
+
+int
+load_replay(struct queue *q, char *err, size_t errlen)
+{
+	struct replay_result result;
+	unsigned i;
+
+	q->load = mem_zalloc(sizeof(*q->load));
+	for (i = 0; i < LAYOUT_BUCKETS; i++)
+		TAILQ_INIT(&q->load->replayed[i]);
+	if (replay(q->ring, &q->layout, replay_one, q, &result, err, errlen) ==
+	    -1)
+		return -1;
+	q->last_seq = result.next_seq - 1;
+	q->low = result.low;
+	snprintf(q->open_alarm, sizeof(q->open_alarm), "%s", result.alarm);
+	sweep_incoming(q);
+	return 0;
+}
+
+static void
+finish_discovery(struct job *j)
+{
+	struct walk *w = (struct walk *)(void *)j;
+	struct discovery *d = w->ctx;
+	struct queue *q = j->q;
+	struct found *fresh = mem_zarray(w->count + 1, sizeof(*fresh));
+	const struct found *m = NULL;
+	unsigned count = 0;
+	struct entry *e;
+	struct leaf *l;
+	size_t i, n = 0;
+
+	e = entry_get(q, w->only);
+	for (i = 0; i < w->count; i++) {
+		if (ident_rcpt(w->found[i].id) == 0) {
+			m = &w->found[i];
+			fresh[n++] = *m;
+			continue;
+		}
+		l = e == NULL ? NULL
+			      : entry_leaf(e, ident_rcpt(w->found[i].id));
+		if (tally_has(q->tally, w->found[i].id) ||
+		    (l != NULL && l->done))
+			continue;
+		fresh[n++] = w->found[i];
+		count++;
+	}
+	if (count > 0 && m != NULL)
+		(void)take_files(q, w, fresh, n);
+	d->cb(d->ctx,
+	    w->error != 0   ? QUEUE_UNAVAILABLE
+		: m == NULL ? QUEUE_GONE
+			    : QUEUE_OK,
+	    m == NULL ? 0 : count);
+	free(fresh);
+	free(d);
+	walk_free(w);
+}
+
+void
+queue_discover(struct queue *q, uint64_t msgid,
+    void (*cb)(void *ctx, enum queue_status, unsigned found), void *ctx)
+{
+	struct walk *w = walk_new(q, layout_bucket(msgid), msgid);
+	struct discovery *d = mem_zalloc(sizeof(*d));
+
+	d->cb = cb;
+	d->ctx = ctx;
+	w->ctx = d;
+	w->job.finish = finish_discovery;
+	crew_submit(q->crew, &w->job, true);
+}

@@ -1,0 +1,270 @@
+#include "queue/queue.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "lib/base/mem.h"
+#include "lib/base/mono.h"
+#include "queue/inside.h"
+
+#define CALLBACKS 256 /* a turn */
+#define SEGMENTS 8
+#define RESERVE_PERCENT 2
+#define SEGMENT_LEAST 65536
+#define JOURNAL_MOST (UINT64_C(128) * 1024 * 1024)
+#define FINISHED_LINES (256u * 1024)
+#define TOUCHED_MAX (64u * 1024 * 1024)
+
+static void
+set_options(struct queue *q, const struct queue_options *o, unsigned *segments)
+{
+	uint64_t size = o->journal_size;
+	struct statvfs v;
+
+	*segments = o->segments == 0 ? SEGMENTS : o->segments;
+	if (*segments < 4)
+		*segments = 4;
+	if (*segments > 16)
+		*segments = 16;
+	if (size == 0) {
+		size = JOURNAL_MOST;
+		if (fstatvfs(q->layout.root, &v) == 0 &&
+		    (uint64_t)v.f_blocks * v.f_frsize / 16 < size)
+			size = (uint64_t)v.f_blocks * v.f_frsize / 16;
+	}
+	size = size / *segments / JOURNAL_BLOCK * JOURNAL_BLOCK;
+	q->segment_size = size < SEGMENT_LEAST ? SEGMENT_LEAST : size;
+	q->put_max = (size_t)q->segment_size / 4 - 2 * JOURNAL_RECORD_HEAD;
+	q->large = o->large == 0 ? 256 * 1024 : o->large;
+	q->settle_ms = o->settle_ms == 0 ? 1000
+	    : o->settle_ms == UINT_MAX   ? 0
+					 : o->settle_ms;
+	q->body_cap = o->body_cap == 0 ? 64u * 1024 * 1024 : o->body_cap;
+	q->reserve_percent =
+	    o->reserve_percent == 0 ? RESERVE_PERCENT : o->reserve_percent;
+	q->sync_files = o->sync_files;
+#ifndef __linux__
+	q->sync_files = true; /* there is no syncfs that tells */
+#endif
+}
+
+static void
+queue_free(struct queue *q)
+{
+	struct entry *e;
+	size_t at;
+
+	load_free(q);
+	bulk_free_all(q);
+	for (;;) {
+		at = 0;
+		if ((e = hmap_next(q->entries, &at)) == NULL)
+			break;
+		e->list = NULL; /* the lists go as a whole */
+		entry_free(q, e);
+	}
+	committer_free(q->committer);
+	ring_close(q->ring);
+	crew_free(q->crew);
+	layout_close(&q->layout);
+	hmap_free(q->entries);
+	hmap_free(q->txns);
+	tally_free(q->tally);
+	buf_free(q->finished);
+	buf_free(q->touched);
+	free(q);
+}
+
+struct queue *
+queue_open(const struct queue_options *o, char *err, size_t errlen)
+{
+	struct queue *q = mem_zalloc(sizeof(*q));
+	unsigned segments;
+
+	q->layout.root = q->layout.lock = -1;
+	q->tally = tally_new();
+	q->entries = hmap_new();
+	q->txns = hmap_new();
+	q->finished = buf_new(FINISHED_LINES);
+	q->touched = buf_new(TOUCHED_MAX);
+	TAILQ_INIT(&q->soon);
+	TAILQ_INIT(&q->later);
+	TAILQ_INIT(&q->retry);
+	LIST_INIT(&q->bulks);
+	STAILQ_INIT(&q->syncers);
+	q->now = mono_ms();
+	q->block_size = 4096;
+	if (layout_open(&q->layout, o->path,
+		o->owner == 0 ? (uid_t)-1 : o->owner,
+		o->owner == 0 ? (gid_t)-1 : o->group, err, errlen) == -1)
+		goto failed;
+	set_options(q, o, &segments);
+	q->crew = crew_new(o->workers == 0 ? 2 : o->workers);
+	if (q->crew == NULL) {
+		snprintf(err, errlen, "spool: %s", strerror(errno));
+		goto failed;
+	}
+	q->ring = ring_open(&q->layout, q->segment_size, err, errlen);
+	if (q->ring == NULL || load_replay(q, err, errlen) == -1 ||
+	    ring_fill(q->ring, segments, err, errlen) == -1)
+		goto failed;
+	q->committer =
+	    committer_new(q->ring, q->crew, q->segment_size, q->last_seq + 1);
+	return q;
+failed:
+	queue_free(q);
+	return NULL;
+}
+
+int
+queue_fd(const struct queue *q)
+{
+	return crew_fd(q->crew);
+}
+
+/* When the caller's thread has to be here again, if nothing happens. */
+static void
+set_alarm(struct queue *q)
+{
+	uint64_t next[3], at = 0;
+	unsigned i;
+
+	next[0] = filing_next(q);
+	next[1] = checkpoint_next(q);
+	next[2] = buf_len(q->finished) == 0 || q->finished_busy
+	    ? 0
+	    : q->finished_since + 1000;
+	for (i = 0; i < 3; i++)
+		if (next[i] != 0 && (at == 0 || next[i] < at))
+			at = next[i];
+	if (at != 0)
+		committer_alarm(q->committer, at);
+}
+
+void
+queue_turn(struct queue *q)
+{
+	struct job *j = NULL;
+	unsigned n;
+
+	crew_calm(q->crew);
+	q->now = mono_ms();
+	for (n = 0; n < CALLBACKS && (j = crew_take(q->crew)) != NULL; n++)
+		j->finish(j);
+	if (n == CALLBACKS)
+		crew_wake(q->crew);
+	else
+		(void)load_turn(q, CALLBACKS - n);
+	filing_turn(q);
+	checkpoint_turn(q);
+	finished_turn(q);
+	set_alarm(q);
+}
+
+static bool
+at_rest(struct queue *q)
+{
+	return checkpoint_idle(q) && buf_len(q->finished) == 0 &&
+	    !q->finished_busy && TAILQ_EMPTY(&q->retry);
+}
+
+void
+queue_close(struct queue *q, unsigned ms)
+{
+	uint64_t until = mono_ms() + ms;
+	struct pollfd p = { queue_fd(q), POLLIN, 0 };
+	struct syncer *s;
+	struct job *j;
+
+	q->closing = true;
+	do {
+		committer_hurry(q->committer);
+		queue_turn(q);
+		if (ms == 0 || at_rest(q) || q->load != NULL)
+			break;
+		(void)poll(&p, 1, 20);
+	} while (mono_ms() < until);
+	/* What arrived is flushed and answered, come what may. */
+	committer_stop(q->committer);
+	crew_stop(q->crew);
+	while ((j = crew_take(q->crew)) != NULL)
+		j->finish(j);
+	while ((s = STAILQ_FIRST(&q->syncers)) != NULL) {
+		STAILQ_REMOVE_HEAD(&q->syncers, link);
+		if (s->cb != NULL)
+			s->cb(s->ctx, QUEUE_FAILED);
+		free(s);
+	}
+	queue_free(q);
+}
+
+int
+queue_state_put(struct queue *q, const char *name, const char *text)
+{
+	if (strchr(name, '/') != NULL || name[0] == '.') {
+		errno = EINVAL;
+		return -1;
+	}
+	return layout_replace(&q->layout, "state", name, text);
+}
+
+int
+queue_state_get(struct queue *q, const char *name, char *text, size_t size)
+{
+	char path[LAYOUT_NAME_MAX * 2], *all;
+	size_t len;
+
+	if (strchr(name, '/') != NULL || name[0] == '.' || size == 0) {
+		errno = EINVAL;
+		return -1;
+	}
+	snprintf(path, sizeof(path), "state/%s", name);
+	all = layout_read_all(&q->layout, path, 16u * 1024 * 1024, &len);
+	if (all == NULL)
+		return -1;
+	if (len > size - 1)
+		len = size - 1;
+	memcpy(text, all, len);
+	text[len] = '\0';
+	free(all);
+	return 0;
+}
+
+void
+queue_stats(struct queue *q, struct queue_stats *s)
+{
+	struct committer_stats c;
+
+	committer_stats(q->committer, &c);
+	(void)room_for(q, 0, 0);
+	*s = q->stats;
+	s->messages = tally_messages(q->tally);
+	s->commits = c.commits;
+	s->groups = c.groups;
+	s->flushes = c.flushes;
+	s->flush_us_max = c.flush_us_max;
+	s->body_bytes = q->body_bytes;
+	ring_use(q->ring, &s->journal_size, &s->journal_used);
+	if (q->blocks_all > 0)
+		s->free_blocks_percent =
+		    (unsigned)(q->blocks_free * 100 / q->blocks_all);
+	s->free_inodes_percent = q->inodes_all == 0
+	    ? 100
+	    : (unsigned)(q->inodes_free * 100 / q->inodes_all);
+	s->full = q->full;
+	snprintf(s->alarm, sizeof(s->alarm), "%s",
+	    c.alarm[0] != '\0'             ? c.alarm
+		: q->open_alarm[0] != '\0' ? q->open_alarm
+					   : q->file_alarm);
+}
+
+void
+queue_profile(struct queue *q, void (*fn)(const char *operation, uint64_t us))
+{
+	crew_profile(q->crew, fn);
+}

@@ -1,0 +1,39 @@
+/*
+ * replay - what the journal holds after a stop or a crash
+ *
+ * Reads every segment that may still matter, checks every record, and shows
+ * those at or above the last mark in their order. Where a run ended in a torn
+ * write, the rest is dropped; where a record is bad that was flushed, the disk
+ * lied: that is an alarm, and everything readable is shown all the same.
+ */
+#ifndef QUEUE_REPLAY_H
+#define QUEUE_REPLAY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "queue/journal.h"
+#include "queue/layout.h"
+#include "queue/ring.h"
+
+struct replay_record {
+	uint64_t seq;
+	enum journal_kind kind;
+	unsigned slot;
+	uint64_t at; /* where in the slot's file the payload is */
+	const char *payload; /* lent for the call */
+	size_t len;
+};
+
+struct replay_result {
+	uint64_t next_seq;
+	uint64_t low; /* the last mark */
+	char alarm[256];
+};
+
+/* Marks the live slots in the ring. -1 with a sentence in err. */
+int replay(struct ring *r, const struct layout *l,
+    void (*visit)(void *ctx, const struct replay_record *rec), void *ctx,
+    struct replay_result *result, char *err, size_t errlen);
+
+#endif

@@ -1,0 +1,59 @@
+#include <sys/statvfs.h>
+
+#include "queue/inside.h"
+
+#define CHECK_MS 500
+
+static void
+look(struct queue *q)
+{
+	struct statvfs v;
+
+	if (q->room_checked != 0 && q->now < q->room_checked + CHECK_MS)
+		return;
+	q->room_checked = q->now;
+	if (fstatvfs(q->layout.root, &v) == -1)
+		return;
+	q->block_size = v.f_frsize > 0 ? v.f_frsize : 4096;
+	q->blocks_all = v.f_blocks;
+	q->blocks_free = v.f_bavail;
+	q->inodes_all = v.f_files;
+	/* Some file systems count none: there is nothing to run out of. */
+	q->inodes_free = v.f_files == 0 ? UINT64_MAX : v.f_favail;
+}
+
+bool
+room_for(struct queue *q, uint64_t octets, uint64_t files)
+{
+	uint64_t blocks, least_blocks, least_inodes;
+
+	look(q);
+	if (q->reserve_percent > 100)
+		return true;
+	blocks = octets / q->block_size + files + 1 + q->reserved_blocks;
+	least_blocks = q->blocks_all / 100 * q->reserve_percent;
+	least_inodes = q->inodes_all / 100 * q->reserve_percent;
+	q->full = q->blocks_free < least_blocks + blocks ||
+	    q->inodes_free < least_inodes + files + q->reserved_inodes;
+	return !q->full;
+}
+
+void
+room_reserve(struct queue *q, struct entry *e)
+{
+	e->reserved =
+	    message_end(&e->m) / (q->block_size > 0 ? q->block_size : 4096) +
+	    1 + e->leaves;
+	q->reserved_blocks += e->reserved;
+	q->reserved_inodes += 1 + e->leaves;
+}
+
+void
+room_release(struct queue *q, struct entry *e)
+{
+	if (e->reserved == 0)
+		return;
+	q->reserved_blocks -= e->reserved;
+	q->reserved_inodes -= 1 + e->leaves;
+	e->reserved = 0;
+}

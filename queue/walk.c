@@ -1,0 +1,272 @@
+#include "queue/walk.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/ident.h"
+#include "lib/base/mem.h"
+#include "queue/envfile.h"
+#include "queue/inside.h"
+
+#define ODD_MAX 65536
+
+static struct found *
+add(struct walk *w, uint64_t id)
+{
+	struct found *f;
+
+	if (w->count == w->room) {
+		w->room = w->room == 0 ? 64 : w->room * 2;
+		w->found = mem_rearray(w->found, w->room, sizeof(*w->found));
+	}
+	f = &w->found[w->count++];
+	memset(f, 0, sizeof(*f));
+	f->id = id;
+	return f;
+}
+
+static void
+add_odd(struct walk *w, const char *name)
+{
+	size_t len = strlen(name) + 1;
+
+	if (w->only != 0 || w->odd_len + len > ODD_MAX)
+		return;
+	w->odd = mem_rearray(w->odd, w->odd_len + len, 1);
+	memcpy(w->odd + w->odd_len, name, len);
+	w->odd_len += len;
+}
+
+static char *
+text_room(struct walk *w, size_t len)
+{
+	while (w->text_room < w->text_len + len + 1) {
+		w->text_room = w->text_room == 0 ? 65536 : w->text_room * 2;
+		w->text = mem_rearray(w->text, w->text_room, 1);
+	}
+	return w->text + w->text_len;
+}
+
+static void
+keep_text(struct walk *w, struct found *f, size_t len)
+{
+	f->at = (uint32_t)w->text_len;
+	f->len = (uint32_t)len;
+	w->text_len += len;
+	w->text[w->text_len++] = '\0';
+}
+
+static enum queue_status
+status_of(int error)
+{
+	return error == ENOENT ? QUEUE_GONE : QUEUE_UNAVAILABLE;
+}
+
+static void
+look_at_message(struct walk *w, struct found *f)
+{
+	char name[LAYOUT_NAME_MAX], head[MESSAGE_HEAD];
+	const char *why;
+	struct message m;
+	off_t size;
+	ssize_t n;
+	int fd;
+
+	fd = layout_open_read(
+	    &w->job.q->layout, layout_message(name, ident_msgid(f->id)), &size);
+	if (fd == -1) {
+		f->status = status_of(errno);
+		f->reason = layout_reason(errno);
+		return;
+	}
+	n = pread(fd, head, sizeof(head), 0);
+	if (n == -1) {
+		f->status = QUEUE_UNAVAILABLE;
+		f->reason = layout_reason(errno);
+		close(fd);
+		return;
+	}
+	close(fd);
+	why = message_parse(&m, head, (size_t)n);
+	if (why == NULL && m.msgid != ident_msgid(f->id))
+		why = "its head belongs to another message";
+	if (why == NULL && (uint64_t)size != message_end(&m))
+		why = (uint64_t)size < message_end(&m)
+		    ? "cut short"
+		    : "longer than its head says";
+	if (why != NULL) {
+		f->status = QUEUE_DAMAGED;
+		f->reason = why;
+		return;
+	}
+	f->size = m.size;
+}
+
+/* The envelope in its first form, from the message's record. */
+static bool
+rebuild(struct walk *w, struct found *f)
+{
+	char name[LAYOUT_NAME_MAX], head[MESSAGE_HEAD], *record = NULL;
+	const char *at, *end;
+	struct message m;
+	bool found = false;
+	size_t n;
+	int fd;
+
+	fd = layout_open_read(
+	    &w->job.q->layout, layout_message(name, ident_msgid(f->id)), NULL);
+	if (fd == -1)
+		return false;
+	if (pread(fd, head, sizeof(head), 0) != (ssize_t)sizeof(head) ||
+	    message_parse(&m, head, sizeof(head)) != NULL ||
+	    m.record > 64u * 1024 * 1024 || message_verify(fd, 0, &m) != 1)
+		goto out;
+	record = mem_zalloc((size_t)m.record + 1);
+	if (message_read_record(fd, 0, &m, record, (size_t)m.record) == -1)
+		goto out;
+	for (at = record, end = record + m.record;
+	     (n = envfile_first(at, (size_t)(end - at))) > 0; at += n) {
+		if (envfile_id(at, n) != f->id)
+			continue;
+		memcpy(text_room(w, n), at, n);
+		keep_text(w, f, n);
+		found = true;
+		break;
+	}
+out:
+	free(record);
+	close(fd);
+	return found;
+}
+
+static void
+look_at_envelope(struct walk *w, struct found *f)
+{
+	char name[LAYOUT_NAME_MAX], *to;
+	off_t size;
+	ssize_t n;
+	int fd;
+
+	fd = layout_open_read(
+	    &w->job.q->layout, layout_envelope(name, f->id), &size);
+	if (fd != -1 && size > (off_t)ENVFILE_MAX) {
+		close(fd);
+		fd = -1;
+		errno = EFBIG;
+	}
+	if (fd == -1) {
+		f->status = status_of(errno);
+		f->reason = layout_reason(errno);
+		return;
+	}
+	to = text_room(w, (size_t)size);
+	n = pread(fd, to, (size_t)size, 0);
+	if (n == -1) {
+		f->status = QUEUE_UNAVAILABLE;
+		f->reason = layout_reason(errno);
+		close(fd);
+		return;
+	}
+	close(fd);
+	switch (envfile_check(to, (size_t)n)) {
+	case ENVFILE_WHOLE:
+		keep_text(w, f, (size_t)n);
+		if (envfile_id(w->text + f->at, f->len) == f->id)
+			return;
+		f->status = QUEUE_DAMAGED;
+		f->reason = "its id line names another envelope";
+		return;
+	case ENVFILE_TORN:
+		f->rebuilt = rebuild(w, f);
+		if (f->rebuilt)
+			return;
+		f->reason = "cut short, and the record has nothing of it";
+		break;
+	case ENVFILE_EDITED:
+		f->reason = "edited or damaged";
+		break;
+	}
+	f->status = QUEUE_DAMAGED;
+	keep_text(w, f, (size_t)n);
+}
+
+static int
+by_id(const void *a, const void *b)
+{
+	const struct found *x = a, *y = b;
+
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+static void
+run_walk(struct job *j)
+{
+	struct walk *w = (struct walk *)(void *)j;
+	char name[LAYOUT_NAME_MAX];
+	struct dirent *entry;
+	uint64_t id;
+	size_t i;
+	DIR *dir = NULL;
+	int fd;
+
+	fd =
+	    layout_open_dir(&j->q->layout, layout_bucket_name(name, w->bucket));
+	if (fd == -1 || (dir = fdopendir(fd)) == NULL) {
+		w->error = errno;
+		if (fd != -1)
+			close(fd);
+		return;
+	}
+	errno = 0;
+	while ((entry = readdir(dir)) != NULL) {
+		if (entry->d_name[0] == '.')
+			continue;
+		if (ident_msgid_parse(entry->d_name, &id))
+			id = ident_evpid(id, 0);
+		else if (!ident_evpid_parse(entry->d_name, &id))
+			id = 0;
+		if (id == 0 || layout_bucket(ident_msgid(id)) != w->bucket)
+			add_odd(w, entry->d_name);
+		else if (w->only == 0 || w->only == ident_msgid(id))
+			add(w, id);
+		errno = 0;
+	}
+	if (errno != 0)
+		w->error = errno;
+	closedir(dir);
+	if (w->count > 1)
+		qsort(w->found, w->count, sizeof(*w->found), by_id);
+	for (i = 0; i < w->count; i++) {
+		if (ident_rcpt(w->found[i].id) == 0)
+			look_at_message(w, &w->found[i]);
+		else
+			look_at_envelope(w, &w->found[i]);
+	}
+}
+
+struct walk *
+walk_new(struct queue *q, unsigned bucket, uint64_t only)
+{
+	struct walk *w = mem_zalloc(sizeof(*w));
+
+	w->job.q = q;
+	w->job.run = run_walk;
+	w->job.operation = "walk";
+	w->bucket = bucket;
+	w->only = only;
+	return w;
+}
+
+void
+walk_free(struct walk *w)
+{
+	if (w == NULL)
+		return;
+	free(w->found);
+	free(w->odd);
+	free(w->text);
+	free(w);
+}
