@@ -33,7 +33,7 @@ struct out_options {
 struct out_end {
 	int status; /* of lib/cli/exitcode.h */
 	uint64_t done, skipped;
-	const char *text;
+	const char *text; /* behind rows it is shown in JSON alone */
 };
 
 struct out *out_new(const struct out_options *o); /* o's strings are lent */

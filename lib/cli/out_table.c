@@ -9,6 +9,8 @@
 #define CELL_MAX 2048
 #define ID_MAX 40
 #define ENVELOPE_USED 55 /* columns before the recipient */
+#define HOST_WIDTH 30
+#define HOST_USED 66 /* before the error */
 #define COST_USED 49 /* before the operation */
 #define ROLE_USED 25 /* columns before key=value */
 
@@ -103,6 +105,27 @@ envelope_row(struct out_shared *s, const struct row *r)
 	    (unsigned long long)row_u64(r, "tries"), age, next_cell(s, r, next),
 	    text_size(size, row_u64(r, "message_size")));
 	put_rest(s, ENVELOPE_USED, row_str(r, "rcpt"));
+}
+
+/* HOST is a name and its address, which are long: two lines where it is. */
+static void
+host_row(struct out_shared *s, const struct row *r)
+{
+	char host[256], state[16], age[TEXT_SPAN_MAX];
+	int64_t last = (int64_t)row_u64(r, "last_connect");
+
+	text_printable(host, sizeof(host), row_str(r, "host"));
+	if (strlen(host) > HOST_WIDTH)
+		fprintf(s->o.to, "%s\n%*s", host, HOST_WIDTH, "");
+	else
+		fprintf(s->o.to, "%-*s", HOST_WIDTH, host);
+	fprintf(s->o.to, " %-10s %4llu %7llu %4llu %5s ",
+	    text_printable(state, sizeof(state), row_str(r, "state")),
+	    (unsigned long long)row_u64(r, "connections"),
+	    (unsigned long long)row_u64(r, "delivered"),
+	    (unsigned long long)row_u64(r, "failures"),
+	    last > 0 ? span_cell(age, s->o.now - last) : "-");
+	put_rest(s, HOST_USED, row_str(r, "error"));
 }
 
 /* A value as one word, for key=value. */
@@ -268,6 +291,10 @@ static const struct layout layouts[] = {
 	{ "envelope",
 	    "ENVELOPE                       S TRY   AGE  NEXT  SIZE RCPT",
 	    envelope_row },
+	{ "host",
+	    "HOST                           STATE      CONN    MAIL FAIL  LAST "
+	    "ERROR",
+	    host_row },
 	{ "role", "ROLE           PID     UP", role_row },
 	{ "status", NULL, status_row },
 	{ "stat", NULL, stat_row },
@@ -341,12 +368,13 @@ put_result(struct out_shared *s, const struct out_end *e)
 {
 	char cell[CELL_MAX];
 
-	if (e->status >= EXIT_REFUSED)
+	/* Behind rows it is a note, which the tool keeps out of them. */
+	if (e->status >= EXIT_REFUSED || s->n > 0)
 		return;
 	if (e->text[0] != '\0')
 		fprintf(s->o.to, "%s\n",
 		    text_printable(cell, sizeof(cell), e->text));
-	else if (s->n == 0 && e->done + e->skipped > 0)
+	else if (e->done + e->skipped > 0)
 		fprintf(s->o.to, "%llu done, %llu skipped\n",
 		    (unsigned long long)e->done,
 		    (unsigned long long)e->skipped);

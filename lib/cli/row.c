@@ -60,6 +60,7 @@ row_time_name(const char *name)
 		{ "since", "since_at" },
 		{ "until", "until_at" },
 		{ "last_connect", "last_connect_at" },
+		{ "last_error", "last_error_at" },
 	};
 	size_t i;
 

@@ -16,7 +16,7 @@ my $waiting = fork() // die;
 if ($waiting == 0) {
 	my ($code, $out, $err) = $mute->smtpctl('show', 'status');
 	POSIX::_exit($code == 2 && $out =~ /^spooler/m &&
-	    $out =~ /no answer from dns$/m ? 0 : 1);
+	    $err =~ /no answer from dns$/m ? 0 : 1);
 }
 
 sub status_ok {

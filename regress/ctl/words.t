@@ -10,14 +10,13 @@ my $rig = Ctlrig->start(rows => 4);
 my ($m, $e) = ('a8083e5bca7b', 'a8083e5bca7b0001');
 
 # enum query_what
-my ($ENVELOPE, $MESSAGE, $HOSTS, $PAUSE, $RESUME, $HOLD, $RELEASE, $SCHEDULE,
-    $REMOVE, $DISCOVER, $SYNC, $LOG, $RELOAD, $STOP) = 3 .. 16;
+my ($MESSAGE, $HOSTS, $PAUSE, $RESUME, $HOLD, $RELEASE, $SCHEDULE,
+    $REMOVE, $DISCOVER, $SYNC, $LOG, $RELOAD, $STOP) = 4 .. 16;
 
 my @asked = (
     # words, role, what, arguments, reason
     [ "show queue $m", 'spooler', 2, $m ],
     [ "show queue a8083e $m", 'spooler', 2, "a8083e,$m" ],
-    [ "show envelope $e", 'spooler', $ENVELOPE, $e ],
     [ "show message $m", 'spooler', $MESSAGE, $m ],
     [ "show hosts", 'mta', $HOSTS, '' ],
     [ "pause envelope $e $m", 'scheduler', $HOLD, "$e,$m" ],
@@ -127,6 +126,16 @@ for my $t (@wrong) {
 	is($as_name, $out, 'and as a name of the tool');
 }
 
+{
+	my ($code, $out) = $rig->smtpctl('show', 'envelope', '3f9a0c41d7b2');
+	is($code, 0, 'show envelope');
+	is(() = $out =~ /^spool-envelope: 1$/mg, 2, 'of a message: all of it');
+	like($out, qr/^id: 3f9a0c41d7b20002\n(?:.*\n)*recipient: Ann\@Ex/m,
+	    'as they are in the spool');
+	my ($code2, $none, $err) = $rig->smtpctl('show', 'hosts');
+	is($err, '', 'nothing on stderr where all is well');
+}
+
 # JSON as a stranger reads it: an object a line, header first, end last.
 my $check = <<'END';
 import json, sys
@@ -137,7 +146,11 @@ assert types[0] == "header" and rows[0]["v"] == 1 and rows[0]["host"] == "mx1"
 assert types[-1] == "end", types
 assert rows[-1]["n"] == len(rows) - 2 - types.count("error")
 for row in rows:
-    if row["type"] == "envelope":
+    if row["type"] == "envelope" and row["evpid"].startswith("3f9a"):
+        assert row["rcpt"] == "Ann@Example.Org" and row["gen"] == 3
+        assert row["expires_at"] == "2026-11-26T14:02:31Z"
+        assert row["error"]["code"] == 421
+    elif row["type"] == "envelope":
         assert row["arrival_time"] == 1795356151
         assert row["arrival"] == "2026-11-22T14:02:31Z"
         assert row["error"]["code"] == 421
@@ -154,5 +167,6 @@ sub json_is {
 json_is('envelope envelope envelope envelope False', 'show', 'queue');
 json_is('status role role role role role role role role role False', 'show',
     'status');
+json_is('envelope envelope False', 'show', 'envelope', '3f9a0c41d7b2');
 json_is(' False', 'sync');
 done_testing();

@@ -21,10 +21,12 @@
 #include "daemon/control/control.h"
 #include "daemon/edge/query.h"
 #include "daemon/edge/start.h"
+#include "lib/base/ident.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/base/unixsock.h"
 #include "lib/cli/exitcode.h"
+#include "lib/mail/envelope.h"
 #include "lib/proto/record.h"
 
 #define NOBODY 65534
@@ -105,6 +107,67 @@ list(struct fake *f)
 	}
 }
 
+/* The one message it knows by id: 3f9a0c41d7b2, of two recipients. */
+static void
+list_known(struct fake *f, uint32_t ticket)
+{
+	static const char *const ids[] = { "3f9a0c41d7b20001",
+		"3f9a0c41d7b20002" };
+	struct buf *b = f->rig->row;
+	size_t i;
+
+	for (i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+		record_begin(b, "envelope");
+		record_str(b, "evpid", ids[i]);
+		record_str(b, "msgid", "3f9a0c41d7b2");
+		send_row(f, ticket);
+	}
+	end(f, ticket, 2, "");
+}
+
+static void
+show_known(struct fake *f, uint32_t ticket, const char *id)
+{
+	struct buf *text = buf_new(ENVELOPE_TEXT_MAX);
+	struct envelope e;
+
+	envelope_init(&e);
+	if (!ident_evpid_parse(id, &e.id))
+		fatal("not the id of an envelope: %s", id);
+	e.arrived = e.next_try = NOW;
+	e.expires = NOW + 4 * 86400;
+	e.generation = 3;
+	envelope_set(&e.action, "relay-1");
+	envelope_set(&e.sender, "news@shop.example");
+	envelope_set(&e.recipient, "Ann@Example.Org");
+	envelope_set(&e.destination, "ann@example.org");
+	envelope_set(&e.from, "smtp [192.0.2.14]:40112");
+	envelope_set(&e.error, "421 4.7.0 mx [192.0.2.1] later");
+	envelope_print(&e, text);
+	record_begin(f->rig->row, "message");
+	record_str(f->rig->row, "text", buf_text(text));
+	send_row(f, ticket);
+	end(f, ticket, 1, "");
+	envelope_clear(&e);
+	buf_free(text);
+}
+
+static bool
+about_known(struct fake *f, const struct query_ask *q, struct unpack args)
+{
+	const char *id = q->n == 1 ? unpack_str(&args) : "";
+
+	if (strncmp(id, "3f9a0c41d7b2", strlen("3f9a0c41d7b2")) != 0)
+		return false;
+	if (q->what == QUERY_QUEUE)
+		list_known(f, q->ticket);
+	else if (q->what == QUERY_ENVELOPE)
+		show_known(f, q->ticket, id);
+	else
+		return false;
+	return true;
+}
+
 /* "spooler what=2 uid=0 reason=x args=a,b" */
 static void
 echo(struct fake *f, const struct query_ask *q, struct unpack *args)
@@ -145,7 +208,7 @@ on_ask(void *arg, struct message *m)
 		record_u64(f->rig->row, "sent_most", f->sent_most);
 		send_row(f, q.ticket);
 		end(f, q.ticket, 1, "");
-	} else {
+	} else if (!about_known(f, &q, m->body)) {
 		echo(f, &q, &m->body);
 	}
 	return 0;

@@ -219,6 +219,39 @@ roles_and_counters(void **state)
 }
 
 static void
+host(struct shown *s, const char *name, uint64_t last, const char *error)
+{
+	record_begin(s->record, "host");
+	record_str(s->record, "host", name);
+	record_str(s->record, "state", "failed");
+	record_u64(s->record, "connections", 2);
+	record_u64(s->record, "delivered", 1200);
+	record_u64(s->record, "failures", 3);
+	record_i64(s->record, "last_connect", (int64_t)last);
+	record_str(s->record, "error", error);
+	put(s);
+}
+
+static void
+remote_hosts(void **state)
+{
+	struct shown s;
+
+	(void)state;
+	begin(&s, OUT_LIST, 80);
+	host(&s, "mx1.example.org [192.0.2.1]", NOW - 70, "421 go away\007");
+	host(&s, "a.very.long.name.of.a.host.example.org [2001:db8::1]", 0, "");
+	finish(&s, EXIT_DONE, 2, 0, "a note for stderr",
+	    "HOST                           STATE      CONN    MAIL FAIL  LAST "
+	    "ERROR\n"
+	    "mx1.example.org [192.0.2.1]    failed        2    1200    3    1m "
+	    "421 go away\n"
+	    "a.very.long.name.of.a.host.example.org [2001:db8::1]\n"
+	    "                               failed        2    1200    3     - "
+	    "\n");
+}
+
+static void
 one_envelope(void **state)
 {
 	struct shown s;
@@ -389,6 +422,7 @@ main(void)
 		cmocka_unit_test(json_lines),
 		cmocka_unit_test(json_error),
 		cmocka_unit_test(roles_and_counters),
+		cmocka_unit_test(remote_hosts),
 		cmocka_unit_test(one_envelope),
 		cmocka_unit_test(messages),
 		cmocka_unit_test(mailq_form),

@@ -30,9 +30,9 @@ is_whole(const char *id)
 	return ident_msgid_parse(id, &v) || ident_evpid_parse(id, &v);
 }
 
-/* NULL when the arguments are what the command takes. */
-static const char *
-check_ids(enum ids ids, int argc, char *const argv[], char *err, size_t size)
+const char *
+request_check(
+    enum ids ids, int argc, char *const argv[], char *err, size_t size)
 {
 	int i;
 
@@ -60,14 +60,8 @@ check_ids(enum ids ids, int argc, char *const argv[], char *err, size_t size)
 	return NULL;
 }
 
-struct sums {
-	int status;
-	uint64_t done, skipped;
-	char text[1024];
-};
-
 static void
-add_end(struct sums *sum, const struct ctl_end *end, bool first)
+add_end(struct request_sums *sum, const struct ctl_end *end, bool first)
 {
 	if (end->status > sum->status)
 		sum->status = end->status;
@@ -80,9 +74,16 @@ add_end(struct sums *sum, const struct ctl_end *end, bool first)
 		sum->text[0] = '\0';
 }
 
-/* Shows what comes until the end. 0, or an exit code printed already. */
 static int
-read_answer(struct session *s, struct sums *sum, bool first)
+show_row(struct session *s, void *arg, const void *record, size_t len)
+{
+	(void)arg;
+	return out_record(s->out, record, len);
+}
+
+int
+request_answer(struct session *s, struct request_sums *sum, bool first,
+    request_row row, void *arg)
 {
 	struct ctl_event e;
 
@@ -91,7 +92,7 @@ read_answer(struct session *s, struct sums *sum, bool first)
 			fflush(stdout);
 		switch (ctl_client_next(s->client, 0, &e)) {
 		case CTL_GOT_ROW:
-			if (out_record(s->out, e.row.record, e.row.len) == 0)
+			if (row(s, arg, e.row.record, e.row.len) == 0)
 				break;
 			return session_fail(
 			    s, EXIT_PROTOCOL, "the daemon sent a bad record");
@@ -113,8 +114,9 @@ read_answer(struct session *s, struct sums *sum, bool first)
 	}
 }
 
-static int
-finish(struct session *s, const struct sums *sum)
+int
+request_finish(
+    struct session *s, const struct action *a, const struct request_sums *sum)
 {
 	struct out_end end = { .status = sum->status,
 		.done = sum->done,
@@ -124,7 +126,11 @@ finish(struct session *s, const struct sums *sum)
 	if (sum->status >= EXIT_REFUSED)
 		return session_fail(s, sum->status,
 		    sum->text[0] != '\0' ? sum->text : "it failed");
+	/* "1 done" of what is not counted in envelopes says nothing. */
+	if (a->ids == IDS_NONE && !s->o.json)
+		end.done = 0;
 	out_finish(s->out, &end);
+	session_note(s, sum->text);
 	return sum->status;
 }
 
@@ -132,12 +138,12 @@ int
 request_run(
     struct session *s, const struct action *a, int argc, char *const argv[])
 {
-	struct sums sum = { 0 };
+	struct request_sums sum = { 0 };
 	char err[256];
 	const char *command = a->command != NULL ? a->command : s->command;
 	int code, n, at = 0;
 
-	if (check_ids(a->ids, argc, argv, err, sizeof(err)) != NULL)
+	if (request_check(a->ids, argc, argv, err, sizeof(err)) != NULL)
 		return session_fail(s, EXIT_USAGE, err);
 	if (a->ids == IDS_PREFIX && argc == 1 && strcmp(argv[0], "all") == 0)
 		argc = 0;
@@ -149,10 +155,10 @@ request_run(
 		/* When it cannot be written, why is there to be read. */
 		(void)ctl_client_ask(s->client, command, s->o.reason, 0,
 		    (const char *const *)argv + at, (size_t)n);
-		code = read_answer(s, &sum, at == 0);
+		code = request_answer(s, &sum, at == 0, show_row, NULL);
 		if (code != EXIT_DONE)
 			return code;
 		at += n;
 	} while (at < argc);
-	return finish(s, &sum);
+	return request_finish(s, a, &sum);
 }

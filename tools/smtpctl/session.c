@@ -59,6 +59,18 @@ session_fail(struct session *s, int code, const char *text)
 	return code;
 }
 
+void
+session_note(struct session *s, const char *text)
+{
+	char clean[2048];
+
+	if (s->o.json || text[0] == '\0' || out_count(s->out) == 0)
+		return;
+	fflush(stdout);
+	fprintf(stderr, "smtpctl: %s\n",
+	    text_printable(clean, sizeof(clean), text));
+}
+
 int
 session_open(struct session *s)
 {

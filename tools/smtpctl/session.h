@@ -29,6 +29,9 @@ struct session {
 /* Prints an error line, and with -j its object; returns code. */
 int session_fail(struct session *s, int code, const char *text);
 
+/* Something to know about rows that were printed: to stderr, for people. */
+void session_note(struct session *s, const char *text);
+
 /* Connects, and makes s->out. 0 or an exit code, printed already. */
 int session_open(struct session *s);
 void session_close(struct session *s);

@@ -1,5 +1,6 @@
 #include "tools/smtpctl/words.h"
 
+#include "tools/smtpctl/details.h"
 #include "tools/smtpctl/request.h"
 #include "tools/smtpctl/stream.h"
 
@@ -7,8 +8,8 @@ static const struct action plain = { request_run, OUT_LIST, IDS_NONE, NULL,
 	NULL };
 static const struct action listing = { request_run, OUT_LIST, IDS_PREFIX, NULL,
 	NULL };
-static const struct action detail = { request_run, OUT_DETAIL, IDS_PREFIX, NULL,
-	NULL };
+static const struct action envelopes = { details_run, OUT_LIST, IDS_PREFIX,
+	NULL, NULL };
 static const struct action mailq = { request_run, OUT_MAILQ, IDS_PREFIX,
 	"show queue", NULL };
 static const struct action verb = { request_run, OUT_LIST, IDS_ALL, NULL,
@@ -54,10 +55,10 @@ const struct grammar_command words[] = {
 	    "\nS: R ready, D deferred, I in flight, H held, B waits "
 	    "for its bounce,\nX cannot be used.",
 	    &listing },
-	{ "show envelope", "ID...", 1, MANY, "envelopes, all fields",
-	    PREFIX_HELP, &detail },
+	{ "show envelope", "ID...", 1, MANY,
+	    "envelopes as they are in the spool", PREFIX_HELP, &envelopes },
 	{ "show message", "ID", 1, 1, "a message as it will be sent",
-	    PREFIX_HELP, &detail },
+	    PREFIX_HELP, &listing },
 	{ "show hosts", "", 0, 0, "remote hosts in use", NULL, &plain },
 	{ "mailq", "", 0, 0, "the queue the way sendmail shows it", NULL,
 	    &mailq },
