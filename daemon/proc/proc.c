@@ -102,6 +102,8 @@ on_peer(void *arg, struct message *m)
 		    p->peers[s.role], known->handlers, known->n, p->arg);
 	if (s.role == ROLE_CONTROL)
 		p->answers = answers_new(p->role->id, p->peers[s.role]);
+	/* Others may be at work already; start() comes first here. */
+	peer_pause(p->peers[s.role]);
 	return 0;
 }
 
@@ -168,6 +170,19 @@ drop_privileges(const struct proc *p)
 	sandbox_enter();
 }
 
+static void
+begin(struct proc *p)
+{
+	int r;
+
+	if (p->role->start != NULL)
+		p->role->start(p->arg);
+	p->started = true;
+	for (r = 0; r < ROLES; r++)
+		if (r != ROLE_PARENT && p->peers[r] != NULL)
+			peer_resume(p->peers[r]);
+}
+
 static int
 on_go(void *arg, struct message *m)
 {
@@ -184,9 +199,8 @@ on_go(void *arg, struct message *m)
 	if (p->role->configure != NULL)
 		p->role->configure(p->arg, p->conf);
 	conf_free(old);
-	if (!p->started && p->role->start != NULL)
-		p->role->start(p->arg);
-	p->started = true;
+	if (!p->started)
+		begin(p);
 	peer_begin(p->peers[ROLE_PARENT]);
 	peer_send(p->peers[ROLE_PARENT], START_READY);
 	return 0;
