@@ -16,6 +16,7 @@ cmd:pkg-config|build|pkg-config|pkgconf|pkgconf|pkgconf|finds the libraries
 pc:libevent_extra|build|libevent-dev|libevent-devel|libevent|libevent-dev|event loop
 pc:libcrypto|build|libssl-dev|openssl-devel|-|openssl-dev|digests, TLS
 pc:libzstd|build|libzstd-dev|libzstd-devel|zstd|zstd-dev|compression
+pc:hogweed|build|nettle-dev|nettle-devel|nettle|nettle-dev|libunbound.pc asks for it
 pc:libunbound|build|libunbound-dev|unbound-devel|unbound|unbound-dev|DNS
 pc:jansson|build|libjansson-dev|jansson-devel|jansson|jansson-dev|JSON
 pc:libbsd-overlay|build|libbsd-dev|libbsd-devel|-|libbsd-dev|BSD calls
@@ -93,7 +94,8 @@ if [ -n "$lacking" ]; then
 	fi
 	lacking=$(missing)
 	if [ -n "$(names 2 build)$(names 3 build)" ]; then
-		echo "deps: cannot build without what is missing"
+		echo "deps: cannot build without:"
+		echo "$lacking" | sed -n 's/^build|\([^|]*\).*/  \1/p'
 		exit 1
 	fi
 fi
