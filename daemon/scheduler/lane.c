@@ -89,10 +89,10 @@ lane_leave(struct lane *l, uint32_t i)
 static uint32_t
 room_of(const struct lane *l, const struct group *g)
 {
-	uint32_t cap = l->per_key, all = l->total - l->total / 10, room;
+	uint32_t cap = l->total - l->total / 10, room;
 
-	if (l->groups == 1 && all > cap)
-		cap = all;
+	if (l->groups > 1 && l->per_key < cap)
+		cap = l->per_key;
 	if (l->flying >= l->total || g->flying >= cap)
 		return 0;
 	room = cap - g->flying;

@@ -435,15 +435,15 @@ count(struct model *m, enum plan_kind kind, uint32_t key, enum agenda_state st)
 static uint32_t
 naive_room(struct model *m, enum plan_kind kind, uint32_t key)
 {
-	uint32_t k, keys = 0, cap = m->per_key[kind], flying, all;
+	uint32_t k, keys = 0, cap, flying, all;
 
 	if (m->paused[kind] || count(m, kind, key, AGENDA_READY) == 0)
 		return 0;
 	for (k = 0; k < KEYS; k++)
 		keys += count(m, kind, k, AGENDA_READY) > 0;
-	all = m->total[kind] - m->total[kind] / 10;
-	if (keys == 1 && all > cap)
-		cap = all;
+	cap = m->total[kind] - m->total[kind] / 10;
+	if (keys > 1 && m->per_key[kind] < cap)
+		cap = m->per_key[kind];
 	flying = count(m, kind, KEYS, AGENDA_FLYING);
 	if (flying >= m->total[kind])
 		return 0;
