@@ -3,6 +3,7 @@
 #   SAN=1       build and test under ASan and UBSan, in build-san/
 #   CC=clang    another compiler
 #   BUILD=DIR   another place for what is built
+#   V=1         show whole commands
 #   WERROR=     warnings do not stop the build
 #   PREFIX=     where `make install` puts things (/usr/local), with DESTDIR
 
@@ -46,6 +47,11 @@ ALL_CFLAGS := -std=c11 -D_GNU_SOURCE -I. $(WARN) $(OPT) $(HARDEN) \
 	$(PKG_CFLAGS) -pthread $(CFLAGS)
 ALL_LDFLAGS := $(HARDEN_LD) $(LDSAN) -pthread $(LDFLAGS)
 
+# V=1 shows the whole commands.
+V ?= 0
+hush := $(if $(filter 1,$(V)),,@)
+say := @echo
+
 # One static library a folder; nothing is compiled twice.
 LIBDIRS := lib/base lib/mail lib/proto lib/cli queue \
 	$(addprefix daemon/,proc net conf edge parent control smtp lookup dns \
@@ -87,15 +93,16 @@ help:
 define archive_rule
 $(call archive,$(1)): $(call objs,$(1))
 	@rm -f $$@
-	$(AR) rcs $$@ $$^
+	$(hush)$(AR) rcs $$@ $$^
 endef
 $(foreach d,$(LIBDIRS) bench/lib,$(eval $(call archive_rule,$(d))))
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(say) CC $<
+	$(hush)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-link = $(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) \
+link = $(say) LD $@ && $(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) \
 	-Wl,--start-group $(filter %.a,$^) -Wl,--end-group
 
 $(BUILD)/smtpd: $(BUILD)/daemon/main.o $(ARCHIVES)

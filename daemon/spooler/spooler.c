@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,10 +33,19 @@ prepare(struct proc *p, const struct conf *conf)
 		.settle_ms = conf->settle_now ? UINT_MAX : 0,
 		.reserve_percent = conf->reserve_percent,
 		.sync_files = conf->sync_files };
+	const struct passwd *pw;
 	char why[512];
 
 	s->proc = p;
 	s->conf = conf;
+	if (conf->privileged) {
+		pw = getpwnam(role_user(ROLE_SPOOLER));
+		if (pw == NULL)
+			fatal("user %s does not exist: run `make users`",
+			    role_user(ROLE_SPOOLER));
+		o.owner = pw->pw_uid;
+		o.group = pw->pw_gid;
+	}
 	s->q = queue_open(&o, why, sizeof(why));
 	if (s->q == NULL)
 		fatal("event=spool-unusable path=%s text=%s", conf->spool, why);
