@@ -21,6 +21,11 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
+def orderly():
+    """Ended by SIGTERM, a script still cleans up what it started."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
+
 def median(values):
     values = sorted(values)
     n = len(values)
