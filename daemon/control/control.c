@@ -94,7 +94,8 @@ tell_mask(struct control *c)
 		return;
 	c->told = m.mask;
 	trace_set(m.mask & ~own);
-	for (r = 0; r < ROLES; r++) {
+	/* The parent has nothing to trace. */
+	for (r = ROLE_PARENT + 1; r < ROLES; r++) {
 		p = proc_peer(c->proc, (enum role)r);
 		if (p == NULL)
 			continue;
