@@ -1,3 +1,6 @@
+/*
+ * parse_listen - listen statements, and the addresses of interfaces
+ */
 #include <sys/types.h>
 
 #include <net/if.h>

@@ -1,6 +1,13 @@
+/*
+ * parse_rule - accept, reject and action statements
+ *
+ * A statement is put together in a draft, checked as a whole, and then moved
+ * into the configuration.
+ */
 #include <netinet/in.h>
 
 #include <arpa/inet.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -232,6 +239,9 @@ path_template(struct parse *p, char **path)
 			    s);
 		s += strlen(known[i]);
 	}
+	/* The agent knows where that is. */
+	if (p->tok.text[0] == '~')
+		return parse_value(p, "a path", path);
 	return parse_path(p, path);
 }
 
@@ -330,6 +340,10 @@ on_owner(struct parse *p, void *ctx)
 	struct draft *d = ctx;
 
 	d->has_owner = true;
+	if (!p->is_slice && geteuid() == 0 && p->tok.kind == LEX_WORD &&
+	    getpwnam(p->tok.text) == NULL)
+		return parse_error(
+		    p, "there is no user \"%.60s\"", p->tok.text);
 	return parse_name(p, "the name of a user", &d->action.owner);
 }
 

@@ -1,6 +1,13 @@
+/*
+ * parse_set - the statements that set one thing, and the table of all
+ */
+#include <sys/socket.h>
+#include <sys/un.h>
+
 #include <netinet/in.h>
 
 #include <arpa/inet.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +38,10 @@ static bool
 on_group(struct parse *p, void *unused)
 {
 	(void)unused;
+	if (!p->is_slice && p->tok.kind == LEX_WORD &&
+	    getgrnam(p->tok.text) == NULL)
+		return parse_error(
+		    p, "there is no group \"%.60s\"", p->tok.text);
 	return parse_name(p, "the name of a group", &p->conf->control_group);
 }
 
@@ -40,11 +51,15 @@ on_control(struct parse *p, void *unused)
 	static const struct parse_word words[] = {
 		{ "group", on_group, false },
 	};
+	struct sockaddr_un un;
 	uint32_t seen = 0;
 
 	(void)unused;
-	return parse_path(p, &p->conf->control) &&
-	    parse_words(p, words, COUNT(words), NULL, &seen);
+	if (!parse_path(p, &p->conf->control))
+		return false;
+	if (strlen(p->conf->control) >= sizeof(un.sun_path))
+		return parse_error(p, "the path is too long for a socket");
+	return parse_words(p, words, COUNT(words), NULL, &seen);
 }
 
 static bool

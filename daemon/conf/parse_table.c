@@ -1,3 +1,6 @@
+/*
+ * parse_table - table statements
+ */
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>

@@ -1,3 +1,6 @@
+/*
+ * parse_value - the values of options: paths, names, numbers, durations
+ */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,6 +9,7 @@
 #include "daemon/conf/parse.h"
 #include "lib/base/mem.h"
 #include "lib/base/text.h"
+#include "lib/mail/addr.h"
 
 bool
 parse_value(struct parse *p, const char *what, char **value)
@@ -26,7 +30,7 @@ parse_path(struct parse *p, char **path)
 	if (p->tok.kind != LEX_WORD || s[0] == '\0')
 		return parse_expected(p, "a path");
 	free(*path);
-	if (p->base == NULL || s[0] == '/' || s[0] == '~') {
+	if (p->base == NULL || s[0] == '/') {
 		*path = mem_strdup(s);
 	} else {
 		while (s[0] == '.' && s[1] == '/')
@@ -41,17 +45,7 @@ parse_path(struct parse *p, char **path)
 bool
 parse_domain_ok(const char *s)
 {
-	size_t i;
-
-	for (i = 0; s[i] != '\0'; i++) {
-		if ((unsigned char)s[i] < 0x80 &&
-		    !isalnum((unsigned char)s[i]) &&
-		    strchr(".-_:[]", s[i]) == NULL)
-			return false;
-		if (s[i] == '.' && (i == 0 || s[i - 1] == '.'))
-			return false;
-	}
-	return i > 0 && i <= 255;
+	return addr_domain_ok(s, strlen(s), true);
 }
 
 bool

@@ -153,6 +153,11 @@ static const struct {
 	{ "frobnicate", "t:1: unknown word \"frobnicate\"\n" },
 	{ "\"spool\" x", "t:1: expected a statement, not \"spool\"\n" },
 	{ "{", "t:1: expected a statement, not \"{\"\n" },
+	{ "hostname a:b",
+	    "t:1: hostname: expected a domain name, not \"a:b\"\n" },
+	{ "control /123456789/123456789/123456789/123456789/123456789/"
+	  "123456789/123456789/123456789/123456789/123456789/123456789",
+	    "t:1: control: the path is too long for a socket\n" },
 	{ "spool", "t:1: spool: expected a path at the end of the line\n" },
 	{ "spool a b",
 	    "t:1: spool: expected the end of the line, not \"b\"\n" },
@@ -532,6 +537,25 @@ test_files(void **state)
 	assert_string_equal(c->hostname, "x.example");
 	assert_int_equal(c->max_recipients, 7);
 	check_print(c, path);
+	conf_free(c);
+
+	/* Names of the system. ~ is the user's, and nowhere else. */
+	write_file(dir, "main",
+	    "control sock group no-such-group\nspool ~/q\n"
+	    "accept for local deliver to mbox owner no-such-user\n");
+	assert_null(conf_load(path, gather, said));
+	snprintf(want, sizeof(want),
+	    "%s:1: group: there is no group \"no-such-group\"\n", path);
+	if (geteuid() == 0)
+		snprintf(want + strlen(want), sizeof(want) - strlen(want),
+		    "%s:3: owner: there is no user \"no-such-user\"\n", path);
+	assert_string_equal(buf_text(said), want);
+	buf_reset(said);
+	write_file(dir, "main", "spool ~/q\n");
+	c = conf_load(path, gather, said);
+	assert_non_null(c);
+	snprintf(want, sizeof(want), "%s/~/q", dir);
+	assert_string_equal(c->spool, want);
 	conf_free(c);
 
 	/* The files errors are in; what follows an include goes on. */
