@@ -5,8 +5,6 @@
 
 #include "lib/base/log.h"
 
-#define AHEAD 2 /* pieces */
-
 void
 body_init(struct body *b)
 {
@@ -23,12 +21,11 @@ body_free(struct body *b)
 }
 
 void
-body_start(struct body *b, struct evbuffer *out, uint64_t size)
+body_start(struct body *b, struct evbuffer *out)
 {
 	evbuffer_drain(b->held, evbuffer_get_length(b->held));
 	stuff_init(&b->stuff);
 	b->out = out;
-	b->size = size;
 	b->asked = b->got = 0;
 	b->open = b->last = b->ended = false;
 }
@@ -36,15 +33,12 @@ body_start(struct body *b, struct evbuffer *out, uint64_t size)
 bool
 body_wants(struct body *b, uint64_t *offset)
 {
-	unsigned ahead = b->open ? AHEAD : 1;
-
-	if (b->last || b->asked - b->got >= ahead * CARRY_PIECE)
+	/* One at a time: pieces carry no offset, and two that are read by two
+	 * workers of the spooler may change places on the way. */
+	if (b->last || b->asked != b->got || (!b->open && b->asked > 0))
 		return false;
 	if (evbuffer_get_length(b->out) + evbuffer_get_length(b->held) >
 	    CARRY_PIECE)
-		return false;
-	/* Past the size only when nothing is under way that may end it. */
-	if (b->asked >= b->size && b->asked != b->got)
 		return false;
 	*offset = b->asked;
 	b->asked += CARRY_PIECE;

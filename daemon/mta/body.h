@@ -1,8 +1,9 @@
 /*
  * body - a message on its way from the spooler to a host
  *
- * Asks for pieces, at most two ahead and only as fast as the host takes them;
- * keeps what comes before the host has said 354; stuffs dots on the way out.
+ * Asks for pieces, one by one and only as fast as the host takes them; keeps
+ * the first, which comes before the host has said 354; stuffs dots on the way
+ * out.
  */
 #ifndef DAEMON_MTA_BODY_H
 #define DAEMON_MTA_BODY_H
@@ -17,9 +18,8 @@ struct evbuffer;
 
 struct body {
 	struct evbuffer *out; /* to the host; lent */
-	struct evbuffer *held; /* pieces that came before 354 */
+	struct evbuffer *held; /* the piece that came before 354 */
 	struct stuff stuff;
-	uint64_t size; /* as told; a hint when to stop asking */
 	uint64_t asked, got; /* octets, in whole pieces */
 	bool open; /* 354 has come */
 	bool last; /* the body has come whole */
@@ -30,8 +30,8 @@ void body_init(struct body *b);
 void body_free(struct body *b);
 
 /* A new message, to be sent by out. */
-void body_start(struct body *b, struct evbuffer *out, uint64_t size);
-/* True when the piece at *offset is wanted now; ask again until false. */
+void body_start(struct body *b, struct evbuffer *out);
+/* True when the piece at *offset is wanted now. */
 bool body_wants(struct body *b, uint64_t *offset);
 /* Takes a piece. -1: the body cannot be had. */
 int body_take(struct body *b, const struct carry_body *piece);

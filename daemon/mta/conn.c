@@ -205,7 +205,7 @@ ask_body(struct conn *c)
 {
 	uint64_t offset;
 
-	while (body_wants(&c->body, &offset))
+	if (body_wants(&c->body, &offset))
 		c->env->ops->on_want(c->arg, c->stream, c->t->msgid, offset);
 }
 
@@ -595,7 +595,7 @@ conn_carry(struct conn *c, struct transaction *t, uint32_t stream)
 	c->t = t;
 	c->stream = stream;
 	c->begun = mono_ms();
-	body_start(&c->body, bufferevent_get_output(c->bev), t->size);
+	body_start(&c->body, bufferevent_get_output(c->bev));
 	c->messages++;
 	if (!dialogue_begin(&c->d, t, &c->ehlo, on_settle, c)) {
 		hand_back(c, false);
