@@ -185,7 +185,8 @@ sub spawn {
 	POSIX::_exit(127);
 }
 
-# Starts the daemon once more in its directory and waits until it answers.
+# Starts the daemon once more in its directory and waits until it answers, all
+# its processes being there.
 sub run {
 	my ($self) = @_;
 
@@ -196,8 +197,9 @@ sub run {
 		$self->conf);
 	my $up = $self->wait(sub {
 		return 'dead' if $self->reaped;
-		return $self->{banner} ? $self->answers
+		return 0 unless $self->{banner} ? $self->answers
 		    : -S $self->socket_path;
+		return $self->logged(qr/event=ready pid=$self->{pid}\b/);
 	}, $START_LIMIT);
 	return $self if $up && $up ne 'dead';
 	my $why = $up ? "ended with status $self->{status}" : 'is not up';
