@@ -13,6 +13,8 @@ owner=
 if [ "$(id -u)" -eq 0 ]; then
 	owner=${SUDO_USER:-}
 	[ -n "$owner" ] || owner=$(ls -ld . | awk '{ print $3 }')
+	# A checkout from elsewhere may belong to nobody here.
+	id "$owner" >/dev/null 2>&1 || owner=root
 fi
 me=${owner:-$(id -un)}
 
