@@ -26,7 +26,7 @@ done
 : >"$dir/aliases"
 sed "s,/etc/aliases,$dir/aliases," contrib/smtpd.conf >"$dir/plain.conf"
 check 'contrib/smtpd.conf' "$BUILD/smtpd" -n -f "$dir/plain.conf"
-sed -e 's/^#	//' -e 's/^listen on eth0/listen on lo/' "$dir/plain.conf" \
+sed -e 's/^#	//' -e 's/^listen on eth0/listen on 127.0.0.2/' "$dir/plain.conf" \
 	>"$dir/all.conf"
 check 'contrib/smtpd.conf with what it offers' \
 	"$BUILD/smtpd" -n -f "$dir/all.conf"
