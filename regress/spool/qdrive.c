@@ -431,8 +431,7 @@ main(int argc, char **argv)
 	queue_load(d.q, &loader);
 	while (!d.loaded)
 		turn(&d, 1000);
-	if (number("LOADED") != 0)
-		show_stats(&d, began);
+	say("LOADED ms=%llu\n", (unsigned long long)(mono_ms() - began));
 	began = mono_ms();
 	d.rcpts = 1;
 	d.wide = 20;
