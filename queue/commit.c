@@ -129,6 +129,38 @@ flush(struct committer *c)
 	return rc;
 }
 
+static void
+no_finish(struct job *j)
+{
+	(void)j;
+}
+
+static int
+open_segment(struct committer *c, enum ring_need need, struct drafts *batch)
+{
+	int slot = ring_take(c->ring, need, c->next_seq, &c->segment);
+	size_t len;
+
+	if (slot == -1)
+		return -1;
+	c->full_since = 0;
+	c->slot = slot;
+	c->pos = 0;
+	len = ring_cuts(c->ring, c->cut_text, sizeof(c->cut_text));
+	if (len == 0)
+		return 0;
+	memset(&c->cut, 0, sizeof(c->cut));
+	c->cut.job.finish = no_finish;
+	c->cut.kind = JOURNAL_MARK;
+	c->cut.flush = true;
+	c->cut.part[0].iov_base = c->cut_text;
+	c->cut.part[0].iov_len = len;
+	c->cut.parts = 1;
+	c->cut.length = (uint32_t)len;
+	STAILQ_INSERT_HEAD(batch, &c->cut.job, link);
+	return 0;
+}
+
 /*
  * The open segment is given up at its last flushed seq. What it held beyond
  * goes to the head of batch, to be written again; mail is refused, but only
@@ -162,43 +194,13 @@ give_up(struct committer *c, struct drafts *group, struct drafts *batch)
 	draft_of(j)->flush = true;
 	STAILQ_CONCAT(&again, batch);
 	STAILQ_CONCAT(batch, &again);
-	if (c->failures < 3)
+	/* With a batch that begins with what the old segment is worth. */
+	if (c->failures < 3 && open_segment(c, RING_SPARE, batch) == 0)
 		return;
+	c->failures = 3;
 	c->rest_until = mono_ms() + REST_MS;
 	answer(c, &c->refused, QUEUE_FAILED);
 	answer(c, batch, QUEUE_FAILED);
-}
-
-static void
-no_finish(struct job *j)
-{
-	(void)j;
-}
-
-static int
-open_segment(struct committer *c, enum ring_need need, struct drafts *batch)
-{
-	int slot = ring_take(c->ring, need, c->next_seq, &c->segment);
-	size_t len;
-
-	if (slot == -1)
-		return -1;
-	c->full_since = 0;
-	c->slot = slot;
-	c->pos = 0;
-	len = ring_cuts(c->ring, c->cut_text, sizeof(c->cut_text));
-	if (len == 0)
-		return 0;
-	memset(&c->cut, 0, sizeof(c->cut));
-	c->cut.job.finish = no_finish;
-	c->cut.kind = JOURNAL_MARK;
-	c->cut.flush = true;
-	c->cut.part[0].iov_base = c->cut_text;
-	c->cut.part[0].iov_len = len;
-	c->cut.parts = 1;
-	c->cut.length = (uint32_t)len;
-	STAILQ_INSERT_HEAD(batch, &c->cut.job, link);
-	return 0;
 }
 
 static uint64_t
