@@ -1,3 +1,10 @@
+/*
+ * accept - a message on its way in
+ *
+ * Small bodies stay in memory and travel through the journal. Large ones, and
+ * others when memory is short, are written to incoming/ as they come; the
+ * journal then holds a reference.
+ */
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>

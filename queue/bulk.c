@@ -1,3 +1,8 @@
+/*
+ * bulk - one verb for many, durable as one record or a few
+ *
+ * It pins the journal until its caller has turned it into images and dones.
+ */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

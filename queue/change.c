@@ -1,3 +1,8 @@
+/*
+ * change - one envelope gets a new text, or is finished
+ *
+ * Both are a record of the journal first; files follow when it is flushed.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>

@@ -1,3 +1,9 @@
+/*
+ * checkpoint - the journal forgets what is safe in files
+ *
+ * Fix low, flush the file system, write the mark, free the segments below it:
+ * in that order, and nothing is freed before the mark is flushed.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>

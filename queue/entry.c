@@ -1,3 +1,10 @@
+/*
+ * entry - the messages that are not simply what their files say
+ *
+ * Fresh from the journal, changed and not in files yet, or finished and not
+ * removed yet. A message leaves the index when its files say it all; what is
+ * left of it in memory is its place in the tally.
+ */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>

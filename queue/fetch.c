@@ -1,3 +1,6 @@
+/*
+ * fetch - envelopes and bodies are read, from memory or by a worker
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

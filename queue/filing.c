@@ -1,3 +1,11 @@
+/*
+ * filing - files are made to say what memory says
+ *
+ * One job at a time per message: it writes the message and its envelopes,
+ * rewrites what changed, unlinks what is finished. A file is only written from
+ * octets that are flushed in the journal, so a torn one does no harm. At most
+ * 64 jobs are under way.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>

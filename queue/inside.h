@@ -125,6 +125,7 @@ struct queue {
 	struct queue_loader loader;
 	bool has_loader;
 	struct load *load; /* NULL: not loading */
+	struct entries replayed[LAYOUT_BUCKETS]; /* not merged yet */
 	bool loaded;
 
 	struct bulks bulks;
@@ -194,8 +195,11 @@ void room_release(struct queue *q, struct entry *e);
 void accept_relieve(struct queue *q);
 bool accept_hungry(const struct queue *q); /* over the cap for bodies */
 
+/* restore */
+int restore(struct queue *q, char *err, size_t errlen);
+
 /* load */
-int load_replay(struct queue *q, char *err, size_t errlen);
+void load_new(struct queue *q); /* from here on nothing is forgotten */
 unsigned load_turn(struct queue *q, unsigned most);
 void load_free(struct queue *q);
 

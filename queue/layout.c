@@ -428,7 +428,7 @@ take_lock(struct layout *l, char *err, size_t errlen)
 		n = pread(l->lock, text, sizeof(text) - 1, 0);
 		text[n > 0 ? n : 0] = '\0';
 		text[strcspn(text, "\n")] = '\0';
-		snprintf(err, errlen, "in use by another process (%s)",
+		snprintf(err, errlen, "in use by another process (%.140s)",
 		    n > 0 ? text : "which has not said its pid");
 		return -1;
 	}

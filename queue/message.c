@@ -111,7 +111,8 @@ field(const char *head, size_t *at, const char *name, char *value, size_t len)
 const char *
 message_parse(struct message *m, const char *head, size_t len)
 {
-	char id[32], codec[32], when[32], record[32], size[32], crc[32];
+	char id[32], codec[32], when[32], record[32], size[32], crc[32],
+	    fits[16];
 	size_t at = 0;
 	int i, high, low;
 
@@ -126,7 +127,9 @@ message_parse(struct message *m, const char *head, size_t len)
 	    memcmp(head + at, "\nsha256=", 8) != 0 ||
 	    memcmp(head + MESSAGE_HEAD - 2, "\n\n", 2) != 0)
 		return "no head of a message";
-	if (strtoul(crc, NULL, 16) != crc32c(0, head, LINE_CHECKED))
+	snprintf(fits, sizeof(fits), "%08x",
+	    (unsigned)crc32c(0, head, LINE_CHECKED));
+	if (strcmp(crc, fits) != 0)
 		return "the checksum of its head does not fit";
 	codec[strcspn(codec, " ")] = '\0';
 	if (strcmp(codec, plain.name) != 0)

@@ -1,3 +1,6 @@
+/*
+ * queue - the public face: open, turn, close, options, numbers
+ */
 #include "queue/queue.h"
 
 #include <errno.h>
@@ -110,7 +113,7 @@ queue_open(const struct queue_options *o, char *err, size_t errlen)
 		goto failed;
 	}
 	q->ring = ring_open(&q->layout, q->segment_size, err, errlen);
-	if (q->ring == NULL || load_replay(q, err, errlen) == -1 ||
+	if (q->ring == NULL || restore(q, err, errlen) == -1 ||
 	    ring_fill(q->ring, segments, err, errlen) == -1)
 		goto failed;
 	q->committer =

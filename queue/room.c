@@ -1,3 +1,9 @@
+/*
+ * room - whether files may still be made
+ *
+ * A commit reserves the blocks and inodes that settling it will need, above
+ * the reserve that stays free for deliveries, bounces and removals.
+ */
 #include <sys/statvfs.h>
 
 #include "queue/inside.h"
