@@ -21,6 +21,7 @@
 #include "daemon/smtp/txn.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
+#include "lib/base/mono.h"
 #include "lib/mail/envelope.h"
 
 #define MESSAGES 600
@@ -67,6 +68,21 @@ struct client {
 	size_t len;
 	bool closed;
 };
+
+/* Our own in place of lib/base/mono.c: time stands still unless told. */
+static uint64_t clock_ms = 1000000;
+
+uint64_t
+mono_ms(void)
+{
+	return clock_ms;
+}
+
+int64_t
+mono_wall(void)
+{
+	return 1795353669;
+}
 
 struct buf *
 peer_begin(struct peer *p)
@@ -983,6 +999,204 @@ local_submission(void **state)
 	world_free(w);
 }
 
+struct timers {
+	const struct event *list[64];
+	int n;
+};
+
+static int
+note_timer(const struct event_base *base, const struct event *e, void *arg)
+{
+	struct timers *t = arg;
+
+	(void)base;
+	if (event_get_fd(e) == -1 && event_pending(e, EV_TIMEOUT, NULL) != 0) {
+		assert_true(t->n < 64);
+		t->list[t->n++] = e;
+	}
+	return 0;
+}
+
+/* Lets time pass and every timer go off; early ones must do nothing. */
+static void
+pass(struct world *w, unsigned seconds)
+{
+	struct timers t = { .n = 0 };
+	int i;
+
+	clock_ms += seconds * 1000ull;
+	event_base_foreach_event(w->all.base, note_timer, &t);
+	for (i = 0; i < t.n; i++)
+		event_active(
+		    (struct event *)(uintptr_t)t.list[i], EV_TIMEOUT, 0);
+	loop(w);
+}
+
+static void
+idle_clients(void **state)
+{
+	struct world *w = world_new();
+	struct client *c = dial(w);
+	int i;
+
+	(void)state;
+	pass(w, 299);
+	say(w, c, "EHLO x\r\n");
+	expect(c, "220 250");
+	for (i = 0; i < 3; i++) {
+		pass(w, 299);
+		say(w, c, "NOOP\r\n");
+		expect(c, "250");
+	}
+	pass(w, 299);
+	assert_int_equal(w->all.n, 1);
+	pass(w, 2);
+	listen_to(w, c);
+	expect(c, "421");
+	assert_true(c->closed);
+	/* It does not close its side; we do not wait for that. */
+	assert_int_equal(w->all.n, 1);
+	pass(w, 3);
+	assert_int_equal(w->all.n, 0);
+	hang_up(w, c);
+	world_free(w);
+}
+
+static void
+slow_commands(void **state)
+{
+	struct world *w = world_new();
+	struct client *c = dial(w);
+	int i;
+
+	(void)state;
+	say(w, c, "EHLO x\r\n");
+	expect(c, "220 250");
+	/* An octet now and then does not help. */
+	for (i = 0; i < 5; i++) {
+		say(w, c, "N");
+		pass(w, 11);
+	}
+	expect(c, "");
+	say(w, c, "N");
+	pass(w, 11);
+	listen_to(w, c);
+	expect(c, "421");
+	hang_up(w, c);
+	world_free(w);
+}
+
+static void
+slow_text(void **state)
+{
+	struct world *w = world_new();
+	struct client *c = dial(w);
+	char kilo[1001];
+	int i;
+
+	(void)state;
+	memset(kilo, 'x', 1000);
+	kilo[1000] = '\0';
+	say(w, c, "EHLO x\r\n" MAIL_TO("ok@x"));
+	expect(c, "220 250 250 250 354");
+	/* 100 octets a second are enough for as long as one likes. */
+	for (i = 0; i < 30; i++) {
+		pass(w, 10);
+		say(w, c, kilo);
+	}
+	expect(c, "");
+	/* 90 are not, once the minute of grace is used up. */
+	for (i = 0; i < 5; i++) {
+		pass(w, 11);
+		say(w, c, kilo);
+	}
+	expect(c, "");
+	for (i = 0; i < 100 && !c->closed; i++) {
+		pass(w, 11);
+		say(w, c, kilo);
+	}
+	assert_in_range(i, 40, 70);
+	expect(c, "421");
+	assert_true(w->messages[0].aborted);
+	hang_up(w, c);
+
+	/* Much text buys time, but not to be idle in it. */
+	w->conf.max_message_size = 1 << 20;
+	c = dial(w);
+	say(w, c, "EHLO x\r\n" MAIL_TO("ok@x"));
+	for (i = 0; i < 200; i++)
+		say_octets(w, c, kilo, 1000);
+	pass(w, 290);
+	listen_to(w, c);
+	expect(c, "220 250 250 250 354");
+	pass(w, 11);
+	listen_to(w, c);
+	expect(c, "421");
+	hang_up(w, c);
+	world_free(w);
+}
+
+static void
+no_answers(void **state)
+{
+	struct world *w = world_new();
+	struct client *c = dial(w);
+
+	(void)state;
+	w->mute_lookup = true;
+	say(w, c, "EHLO x\r\nMAIL FROM:<>\r\n");
+	expect(c, "220 250 250");
+	say(w, c, "RCPT TO:<ok@x>\r\n");
+	pass(w, 299);
+	listen_to(w, c);
+	expect(c, "");
+	pass(w, 2);
+	listen_to(w, c);
+	expect(c, "421");
+	hang_up(w, c);
+	w->mute_lookup = false;
+	loop(w);
+	assert_true(w->messages[0].aborted);
+
+	/* A commit that is late is still a commit. */
+	c = dial(w);
+	say(w, c, "EHLO x\r\n" MAIL_TO("ok@x"));
+	w->mute_spooler = true;
+	say(w, c, ".\r\n");
+	expect(c, "220 250 250 250 354");
+	pass(w, 301);
+	listen_to(w, c);
+	expect(c, "421");
+	hang_up(w, c);
+	assert_int_equal(w->all.n, 0);
+	w->mute_spooler = false;
+	loop(w);
+	assert_true(w->messages[1].committed);
+	world_free(w);
+}
+
+static void
+replies_not_read(void **state)
+{
+	struct world *w = world_new();
+	struct client *c = dial(w);
+	int i;
+
+	(void)state;
+	w->conf.idle_timeout = 3000;
+	for (i = 0; i < 900; i++) {
+		if (write(c->fd, "HELP\r\n", 6) != 6)
+			break;
+		loop(w);
+	}
+	pass(w, 59);
+	assert_int_equal(w->all.n, 1);
+	pass(w, 2);
+	assert_int_equal(w->all.n, 0);
+	hang_up(w, c);
+	world_free(w);
+}
+
 int
 main(void)
 {
@@ -1002,6 +1216,11 @@ main(void)
 		cmocka_unit_test(stops),
 		cmocka_unit_test(deaf_client),
 		cmocka_unit_test(local_submission),
+		cmocka_unit_test(idle_clients),
+		cmocka_unit_test(slow_commands),
+		cmocka_unit_test(slow_text),
+		cmocka_unit_test(no_answers),
+		cmocka_unit_test(replies_not_read),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
