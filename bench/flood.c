@@ -21,6 +21,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bench/lib/opt.h"
 #include "bench/lib/session.h"
 #include "lib/base/ident.h"
 #include "lib/base/mem.h"
@@ -92,17 +93,6 @@ usage(int status)
 	exit(status);
 }
 
-static unsigned
-number(const char *name, const char *arg, uint64_t least, uint64_t most)
-{
-	uint64_t v;
-
-	if (!text_number(arg, most, &v) || v < least)
-		errx(2, "--%s %s: not a number from %llu to %llu", name, arg,
-		    (unsigned long long)least, (unsigned long long)most);
-	return (unsigned)v;
-}
-
 enum option_id {
 	OPT_HOST = 1000,
 	OPT_PORT,
@@ -156,13 +146,13 @@ option_message(struct load *l, int id, const char *name, const char *arg)
 {
 	switch (id) {
 	case OPT_MESSAGES:
-		l->messages = number(name, arg, 1, UINT32_MAX);
+		l->messages = opt_number(name, arg, 1, UINT32_MAX);
 		return true;
 	case OPT_RATE:
-		l->rate = number(name, arg, 0, 1000000);
+		l->rate = opt_number(name, arg, 0, 1000000);
 		return true;
 	case OPT_RECIPIENTS:
-		l->recipients = number(name, arg, 1, 65535);
+		l->recipients = opt_number(name, arg, 1, 65535);
 		return true;
 	case OPT_SIZE:
 		if (!text_size_parse(arg, &l->size) || l->size > 1u << 30)
@@ -178,7 +168,7 @@ option_message(struct load *l, int id, const char *name, const char *arg)
 		snprintf(l->run, sizeof(l->run), "%s", arg);
 		return true;
 	case OPT_CUT:
-		l->cut = number(name, arg, 0, 100);
+		l->cut = opt_number(name, arg, 0, 100);
 		return true;
 	default:
 		return false;
@@ -200,13 +190,13 @@ option(struct flood *f, int id, const char *name, const char *arg)
 		f->port = arg;
 		break;
 	case OPT_SESSIONS:
-		l->sessions = number(name, arg, 1, 20000);
+		l->sessions = opt_number(name, arg, 1, 20000);
 		break;
 	case OPT_SECONDS:
-		l->seconds = number(name, arg, 0, 86400);
+		l->seconds = opt_number(name, arg, 0, 86400);
 		break;
 	case OPT_PER_SESSION:
-		l->per_session = number(name, arg, 0, UINT32_MAX);
+		l->per_session = opt_number(name, arg, 0, UINT32_MAX);
 		break;
 	case OPT_PIPELINING:
 		l->pipelining = true;
@@ -215,7 +205,7 @@ option(struct flood *f, int id, const char *name, const char *arg)
 		l->helo = arg;
 		break;
 	case OPT_TIMEOUT:
-		l->timeout = number(name, arg, 1, 3600);
+		l->timeout = opt_number(name, arg, 1, 3600);
 		break;
 	case OPT_RECONNECT:
 		l->reconnect = true;

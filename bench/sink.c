@@ -28,10 +28,10 @@
 #include <strings.h>
 
 #include "bench/lib/catch.h"
+#include "bench/lib/opt.h"
 #include "lib/base/ident.h"
 #include "lib/base/mem.h"
 #include "lib/base/mono.h"
-#include "lib/base/text.h"
 
 #define SINK_LINE_MAX (64u << 10)
 #define SINK_TICK_US 20000
@@ -213,6 +213,13 @@ on_rset(struct client *c, const char *line)
 }
 
 static void
+on_noop(struct client *c, const char *line)
+{
+	(void)line;
+	say(c, "250 2.0.0 ok");
+}
+
+static void
 on_quit(struct client *c, const char *line)
 {
 	(void)line;
@@ -230,7 +237,7 @@ static const struct {
 	{ "RCPT", on_rcpt },
 	{ "DATA", on_data },
 	{ "RSET", on_rset },
-	{ "NOOP", on_rset },
+	{ "NOOP", on_noop },
 	{ "QUIT", on_quit },
 };
 
@@ -418,6 +425,18 @@ on_signal(evutil_socket_t fd, short what, void *arg)
 	event_base_loopbreak(((struct sink *)arg)->base);
 }
 
+/* From now on it takes everything. */
+static void
+on_usr1(evutil_socket_t fd, short what, void *arg)
+{
+	struct sink *s = arg;
+
+	(void)fd;
+	(void)what;
+	s->reject_rcpt = s->tempfail = s->tempfail_data = s->drop = 0;
+	s->nrules = 0;
+}
+
 static void
 listen_on(struct sink *s)
 {
@@ -463,21 +482,11 @@ usage(int status)
 	    "  --ids FILE         a line per recipient taken\n"
 	    "  --exit-after N     recipients taken, then\n"
 	    "  --linger MS        wait so long for more (0)\n"
+	    "  (SIGUSR1 ends all failing on demand)\n"
 	    "  --json             one object at the end instead of text\n";
 
 	fputs(text, status == 0 ? stdout : stderr);
 	exit(status);
-}
-
-static unsigned
-number(const char *name, const char *arg, uint64_t most)
-{
-	uint64_t v;
-
-	if (!text_number(arg, most, &v))
-		errx(2, "--%s %s: not a number up to %llu", name, arg,
-		    (unsigned long long)most);
-	return (unsigned)v;
 }
 
 static void
@@ -537,31 +546,31 @@ option(struct sink *s, int id, const char *name, const char *arg)
 		s->port = arg;
 		break;
 	case OPT_REJECT_RCPT:
-		s->reject_rcpt = number(name, arg, 100);
+		s->reject_rcpt = opt_number(name, arg, 0, 100);
 		break;
 	case OPT_TEMPFAIL:
-		s->tempfail = number(name, arg, 100);
+		s->tempfail = opt_number(name, arg, 0, 100);
 		break;
 	case OPT_RCPT:
 		rule_add(s, arg);
 		break;
 	case OPT_TEMPFAIL_DATA:
-		s->tempfail_data = number(name, arg, 100);
+		s->tempfail_data = opt_number(name, arg, 0, 100);
 		break;
 	case OPT_DROP:
-		s->drop = number(name, arg, 100);
+		s->drop = opt_number(name, arg, 0, 100);
 		break;
 	case OPT_DELAY:
-		s->delay = number(name, arg, 600000);
+		s->delay = opt_number(name, arg, 0, 600000);
 		break;
 	case OPT_IDS:
 		s->ids_path = arg;
 		break;
 	case OPT_EXIT_AFTER:
-		s->exit_after = number(name, arg, UINT32_MAX);
+		s->exit_after = opt_number(name, arg, 0, UINT32_MAX);
 		break;
 	case OPT_LINGER:
-		s->linger = number(name, arg, 600000);
+		s->linger = opt_number(name, arg, 0, 600000);
 		break;
 	case OPT_JSON:
 		s->json = true;
@@ -614,7 +623,7 @@ main(int argc, char **argv)
 {
 	static struct sink s = { .host = "127.0.0.1", .port = "2526" };
 	const struct timeval tick = { 0, SINK_TICK_US };
-	struct event *events[3];
+	struct event *events[4];
 	int id, at = 0;
 
 	while ((id = getopt_long(argc, argv, "", options, &at)) != -1)
@@ -629,9 +638,10 @@ main(int argc, char **argv)
 	events[0] = event_new(s.base, -1, EV_PERSIST, on_tick, &s);
 	events[1] = evsignal_new(s.base, SIGTERM, on_signal, &s);
 	events[2] = evsignal_new(s.base, SIGINT, on_signal, &s);
+	events[3] = evsignal_new(s.base, SIGUSR1, on_usr1, &s);
 	event_add(events[0], &tick);
-	event_add(events[1], NULL);
-	event_add(events[2], NULL);
+	for (unsigned i = 1; i < 4; i++)
+		event_add(events[i], NULL);
 	listen_on(&s);
 	event_base_dispatch(s.base);
 	if (s.ids != NULL && fclose(s.ids) != 0)
