@@ -28,6 +28,7 @@ struct committer {
 	pthread_cond_t wake;
 	pthread_t thread;
 	bool started, stop, hurry;
+	bool over; /* the caller's thread only: nothing is written any more */
 	struct drafts pending;
 	uint64_t alarm_at;
 	struct committer_stats stats;
@@ -581,6 +582,11 @@ committer_submit(struct committer *c, struct draft *d)
 	d->length = 0;
 	for (i = 0; i < d->parts; i++)
 		d->length += (uint32_t)d->part[i].iov_len;
+	if (c->over) {
+		d->status = QUEUE_FAILED;
+		crew_deliver(c->crew, &d->job);
+		return;
+	}
 	start(c);
 	pthread_mutex_lock(&c->lock);
 	STAILQ_INSERT_TAIL(&c->pending, &d->job, link);
@@ -598,6 +604,7 @@ committer_stop(struct committer *c)
 	if (c->started)
 		pthread_join(c->thread, NULL);
 	c->started = false;
+	c->over = true;
 }
 
 void

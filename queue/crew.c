@@ -21,6 +21,7 @@ struct crew {
 	struct job_list urgent, patient, delivered;
 	unsigned busy;
 	bool stop, started, signalled;
+	bool over; /* the caller's thread only: the workers are gone */
 	int fds[2];
 	unsigned workers;
 	pthread_t *threads;
@@ -143,6 +144,7 @@ crew_stop(struct crew *c)
 	for (i = 0; c->started && i < c->workers; i++)
 		pthread_join(c->threads[i], NULL);
 	c->started = false;
+	c->over = true;
 }
 
 void
@@ -161,6 +163,12 @@ crew_free(struct crew *c)
 void
 crew_submit(struct crew *c, struct job *j, bool urgent)
 {
+	if (c->over) {
+		/* What the last answers still want done is done at once. */
+		j->run(j);
+		crew_deliver(c, j);
+		return;
+	}
 	crew_start(c);
 	pthread_mutex_lock(&c->lock);
 	STAILQ_INSERT_TAIL(urgent ? &c->urgent : &c->patient, j, link);

@@ -13,7 +13,8 @@
  * Lines on stdout: ACK, DONE, ENV, ANOMALY, BULK, STATS. A body is made of its
  * message id, so that a torn or a strange one is seen. The environment sets
  * options: SEGMENT, SEGMENTS, SETTLE, LARGE, CAP, SYNC, RESERVE, QUIET (no lines
- * for single envelopes), CALM (ms before LOADED), REST (ms before the end).
+ * for single envelopes), CALM (ms before LOADED), REST (ms before the end),
+ * OWNER (a uid to become after opening).
  */
 #include <limits.h>
 #include <poll.h>
@@ -422,12 +423,19 @@ main(int argc, char **argv)
 	o.sync_files = number("SYNC") != 0;
 	o.reserve_percent =
 	    number("RESERVE") == 0 ? UINT_MAX : number("RESERVE");
+	o.owner = number("OWNER");
+	o.group = number("OWNER");
 	d.quiet = number("QUIET") != 0;
 	log_open("qdrive", true);
 	if ((d.q = queue_open(&o, err, sizeof(err))) == NULL) {
 		fprintf(stderr, "qdrive: %s\n", err);
 		return 1;
 	}
+	/* Opened as root, worked as somebody else, from an empty root. */
+	if (o.owner != 0 &&
+	    (chroot(o.path) == -1 || chdir("/") == -1 ||
+		setgid(o.group) == -1 || setuid(o.owner) == -1))
+		return 1;
 	d.size = argc > 4 && strcmp(verb, "put") == 0
 	    ? strtoul(argv[4], NULL, 10)
 	    : argc > 3 ? strtoul(argv[3], NULL, 10)

@@ -288,6 +288,28 @@ drive('crash', 'list') for 1 .. 12;
 $out = drive('check', 3000);
 is(listed($out), join(' ', sort @ids), 'all are there');
 
+note('a person has changed a file');
+@ids = settled(2, 100);
+($text = slurp(file($ids[0]))) =~ s/b\@example.net/c\@example.net/;
+spew(file($ids[0]), $text);
+$out = drive('defer');
+is(slurp(file($ids[0])), $text, 'it is not overwritten');
+is(scalar(() = $out =~ /ANOMALY $ids[0]: changed by hand/g), 1, 'said once');
+like(slurp(file($ids[1])), qr/^generation: 2$/m, 'the other is');
+
+SKIP: {
+	skip('not root', 4) if $> != 0;
+	note('opened by root, then another user in an empty root');
+	chmod(0755, $dir);
+	$spool = "$dir/spool" . $count++;
+	$out = drive('OWNER=65534', 'put', 3, 600000);
+	@ids = $out =~ /^ACK (\w+)/mg;
+	is((stat(msg($ids[0])))[4], 65534, 'files are that user\'s');
+	$out = drive('OWNER=65534', 'check', 600000);
+	is(listed($out), join(' ', sort @ids), 'and are found again');
+	unlike($out, qr/BODY|ANOMALY/, 'whole');
+}
+
 note('two at a time');
 @ids = settled(1, 100);
 my $pid = open(my $storm, '-|', "exec $drive $spool storm 100 1 2>&1")
