@@ -310,8 +310,8 @@ dispatch_relay(struct dispatch *d, struct relay *r)
 	if (d->stopped != NULL)
 		return;
 	relay_wait(r, NULL);
-	while (r->queued > r->opening && !r->asking && r->resolved &&
-	    !r->starving && !r->dirty) {
+	while (r->queued > r->opening && r->resolved && !r->starving &&
+	    !r->dirty) {
 		switch (pick(d, r, &which)) {
 		case ROUTE_OPEN:
 			serve(d, r, r->addresses[which].host);

@@ -11,7 +11,8 @@
 #include "lib/base/mono.h"
 
 #define FRESH_MS 60000u /* an answer of the DNS; unbound's cache is behind */
-#define TURN 64 /* relays dispatched in one turn */
+#define RESTING_MAX 4096 /* relays without work that are kept */
+#define TURN 64 /* relays dispatched, or freed, in one turn */
 #define REAP_SECONDS 10
 
 /* Off whichever list of all it is on. */
@@ -24,8 +25,10 @@ unlist(struct relay *r)
 		TAILQ_REMOVE(&rs->dirty, r, entry);
 	if (r->starving)
 		TAILQ_REMOVE(&rs->starving, r, entry);
-	if (r->resting)
+	if (r->resting) {
 		TAILQ_REMOVE(&rs->resting, r, entry);
+		rs->nresting--;
+	}
 	r->dirty = r->starving = r->resting = false;
 }
 
@@ -62,17 +65,6 @@ relay_wait(struct relay *r, struct host *h)
 		TAILQ_INSERT_TAIL(&h->waiters, r, waiting);
 }
 
-void
-relay_rest(struct relay *r)
-{
-	if (r->resting || r->queued > 0 || r->bound > 0 || r->asking)
-		return;
-	relay_wait(r, NULL);
-	unlist(r);
-	r->resting = true;
-	TAILQ_INSERT_TAIL(&r->all->resting, r, entry);
-}
-
 static void
 drop_addresses(struct relay *r)
 {
@@ -96,6 +88,21 @@ free_relay(struct relay *r)
 	free(r);
 }
 
+void
+relay_rest(struct relay *r)
+{
+	struct relays *rs = r->all;
+
+	if (r->resting || r->queued > 0 || r->bound > 0 || r->asking)
+		return;
+	relay_wait(r, NULL);
+	unlist(r);
+	r->resting = true;
+	TAILQ_INSERT_TAIL(&rs->resting, r, entry);
+	if (++rs->nresting > RESTING_MAX)
+		free_relay(TAILQ_FIRST(&rs->resting));
+}
+
 static void
 on_reaper(evutil_socket_t fd, short what, void *arg)
 {
@@ -111,6 +118,8 @@ on_reaper(evutil_socket_t fd, short what, void *arg)
 			return;
 		free_relay(r);
 	}
+	if (i == TURN)
+		event_active(rs->reaper, EV_TIMEOUT, 1);
 }
 
 static void
@@ -242,6 +251,9 @@ set_addresses(struct relay *r, const struct name_host *hosts, unsigned n)
 	left = route_cut_own(preference, own, r->n);
 	while (r->n > left)
 		host_release(r->all->hosts, r->addresses[--r->n].host);
+	if (r->n > 0)
+		r->addresses =
+		    mem_rearray(r->addresses, r->n, sizeof(*r->addresses));
 	r->resolved = r->n > 0;
 	r->resolved_at = mono_ms();
 }
@@ -271,7 +283,10 @@ relay_resolved(struct relay *r, enum name_status status, const char *text,
     const struct name_host *hosts, unsigned n)
 {
 	r->asking = false;
-	if (status != NAME_FOUND) {
+	if (status == NAME_TEMPORARY && r->resolved) {
+		/* What was known a minute ago is better than nothing. */
+		r->resolved_at = mono_ms();
+	} else if (status != NAME_FOUND) {
 		drop_addresses(r);
 		not_found(r, status, text);
 	} else {

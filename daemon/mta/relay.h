@@ -36,7 +36,7 @@ struct relay {
 	unsigned queued;
 	unsigned opening; /* connections being set up for it */
 	unsigned bound; /* connections that serve it, those included */
-	bool asking; /* the dns role */
+	bool asking; /* the dns role; what was known goes on */
 	bool resolved; /* then n > 0 */
 	bool dirty, starving, resting; /* which list of all it is on */
 	uint64_t resolved_at; /* ms */
@@ -77,6 +77,7 @@ struct relays {
 	struct relay_list dirty;
 	struct relay_list starving; /* no connection was free in all */
 	struct relay_list resting; /* without work, the oldest first */
+	size_t nresting;
 	uint64_t waiting; /* transactions queued */
 	struct event *tail, *reaper;
 };

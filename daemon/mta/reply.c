@@ -142,8 +142,13 @@ reply_status(char dst[REPLY_STATUS_MAX], const struct reply *r)
 	snprintf(whole, sizeof(whole), "%u %s", r->code, flat);
 	status_parse(&status, whole);
 	status.code = r->code;
-	snprintf(line, sizeof(line), "%u %s%s%.*s", r->code,
-	    status_enhanced(code, &status), *status.text == '\0' ? "" : " ",
+	/* There is no such thing for 3xx. */
+	if (r->code / 100 == 3)
+		code[0] = '\0';
+	else
+		status_enhanced(code, &status);
+	snprintf(line, sizeof(line), "%u%s%s%s%.*s", r->code,
+	    code[0] == '\0' ? "" : " ", code, *status.text == '\0' ? "" : " ",
 	    REPLY_STATUS_MAX, status.text);
 	text_printable(dst, REPLY_STATUS_MAX, line);
 	return dst;
