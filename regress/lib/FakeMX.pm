@@ -122,7 +122,8 @@ sub sessions {
 			[$_->[0], $_->[1], decode_base64($_->[2] // '')]
 		} @events] };
 	}
-	return sort { $a->{n} <=> $b->{n} } @all;
+	@all = sort { $a->{n} <=> $b->{n} } @all;
+	return @all;
 }
 
 # All that clients sent, joined.

@@ -32,6 +32,7 @@ static const struct {
 	{ "421 a\rb\r\n", REPLY_WHOLE, "421 4.0.0 a\\x0db", "" },
 	{ "421 \x1b[2J\x01\r\n", REPLY_WHOLE, "421 4.0.0 \\x1b[2J\\x01", "" },
 	{ "421 \xff\r\n", REPLY_WHOLE, "421 4.0.0 \\xff", "" },
+	{ "354 go on\r\n", REPLY_WHOLE, "354 go on", "" },
 	{ "250", REPLY_MORE, NULL, "" },
 	{ "250-a\r\n", REPLY_MORE, NULL, "" },
 	{ "250 a\r", REPLY_MORE, NULL, "" },
