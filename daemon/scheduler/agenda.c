@@ -31,6 +31,7 @@ struct agenda {
 	struct dueheap waiting;
 	struct lane lanes[PLAN_KINDS];
 	uint32_t held;
+	uint32_t now; /* as of the last ripening */
 	uint8_t next_kind; /* whose turn it is */
 	bool fence;
 };
@@ -156,6 +157,17 @@ park_ready(struct agenda *a, uint32_t i)
 	l->ready++;
 	if (g->ready++ == 0)
 		lane_join(l, e->at);
+}
+
+/* What is due goes to the end of its queue, so that fresh mail keeps its order,
+ * which a heap does not know. */
+static void
+park_until(struct agenda *a, uint32_t i, uint32_t due)
+{
+	if (due <= a->now)
+		park_ready(a, i);
+	else
+		park_waiting(a, i, due);
 }
 
 static void
@@ -306,7 +318,7 @@ agenda_add(struct agenda *a, const struct plan_row *row)
 	if (row->held)
 		park_held(a, i, clamp_time(row->due));
 	else
-		park_waiting(a, i, clamp_time(row->due));
+		park_until(a, i, clamp_time(row->due));
 }
 
 int64_t
@@ -323,7 +335,8 @@ agenda_ripen(struct agenda *a, int64_t now, unsigned max)
 	const struct duenode *n;
 	uint32_t i;
 
-	while ((n = dueheap_first(&a->waiting)) != NULL && n->due <= now) {
+	a->now = clamp_time(now);
+	while ((n = dueheap_first(&a->waiting)) != NULL && n->due <= a->now) {
 		if (max-- == 0)
 			return true;
 		i = n->place;
@@ -386,7 +399,7 @@ agenda_settle(struct agenda *a, const struct plan_settled *s)
 	if (s->result == PLAN_HELD)
 		park_held(a, i, clamp_time(s->due));
 	else
-		park_waiting(a, i, clamp_time(s->due));
+		park_until(a, i, clamp_time(s->due));
 }
 
 enum agenda_state
@@ -411,20 +424,6 @@ agenda_sibling(const struct agenda *a, uint64_t evpid)
 	uint32_t i = finder_find(&a->by_id, evpid);
 
 	return i == 0 ? 0 : entry_at(a, entry_at(a, i)->sibling_next)->evpid;
-}
-
-size_t
-agenda_in_flight(const struct agenda *a, uint64_t *evpids, size_t max)
-{
-	size_t n = 0;
-	uint32_t i;
-	int kind;
-
-	for (kind = 0; kind < PLAN_KINDS; kind++)
-		for (i = a->lanes[kind].first_flying; i != 0 && n < max;
-		     i = entry_at(a, i)->next)
-			evpids[n++] = entry_at(a, i)->evpid;
-	return n;
 }
 
 void

@@ -38,7 +38,8 @@ void agenda_limit(
 /* Nothing of a paused kind is taken. */
 void agenda_pause(struct agenda *a, enum plan_kind kind, bool paused);
 
-/* One that is known already is filed anew, unless it is in flight. */
+/* One that is known already is filed anew, unless it is in flight. What was
+ * due at the last ripening is ready at once, in the order of coming. */
 void agenda_add(struct agenda *a, const struct plan_row *row);
 /* When the first of those that wait is due, or AGENDA_NEVER. */
 int64_t agenda_next_due(const struct agenda *a);
@@ -54,8 +55,6 @@ enum agenda_state agenda_find(const struct agenda *a, uint64_t evpid);
 /* The envelopes of a message form a ring: one of it (0: none), and the next. */
 uint64_t agenda_of_message(const struct agenda *a, uint64_t msgid);
 uint64_t agenda_sibling(const struct agenda *a, uint64_t evpid);
-/* Copies the ids in flight, at most max. */
-size_t agenda_in_flight(const struct agenda *a, uint64_t *evpids, size_t max);
 
 /* Verbs. They pass over what is unknown or in flight: of the latter the
  * spooler says at its end whether it is held. */
