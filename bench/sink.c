@@ -118,21 +118,15 @@ path(const char *line, char **address)
 }
 
 static void
-on_ehlo(struct client *c, const char *line)
+on_hello(struct client *c, const char *line)
 {
-	(void)line;
+	bool extended = line[0] == 'E' || line[0] == 'e';
+
 	rcpt_forget(c);
 	say(c,
-	    "250-sink.invalid\r\n250-PIPELINING\r\n250-8BITMIME\r\n"
-	    "250-ENHANCEDSTATUSCODES\r\n250 SIZE");
-}
-
-static void
-on_helo(struct client *c, const char *line)
-{
-	(void)line;
-	rcpt_forget(c);
-	say(c, "250 sink.invalid");
+	    extended ? "250-sink.invalid\r\n250-PIPELINING\r\n"
+		       "250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250 SIZE"
+		     : "250 sink.invalid");
 }
 
 static void
@@ -231,8 +225,8 @@ static const struct {
 	const char *verb;
 	void (*fn)(struct client *, const char *);
 } verbs[] = {
-	{ "EHLO", on_ehlo },
-	{ "HELO", on_helo },
+	{ "EHLO", on_hello },
+	{ "HELO", on_hello },
 	{ "MAIL", on_mail },
 	{ "RCPT", on_rcpt },
 	{ "DATA", on_data },
