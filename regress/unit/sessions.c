@@ -963,7 +963,6 @@ deaf_client(void **state)
 {
 	struct world *w = world_new();
 	struct client *c = dial(w);
-	size_t sent = 0;
 	ssize_t n;
 	int i;
 
@@ -972,7 +971,6 @@ deaf_client(void **state)
 		n = write(c->fd, "HELP\r\n", 6);
 		if (n != 6)
 			break;
-		sent += 6;
 		loop(w);
 	}
 	listen_to(w, c);
