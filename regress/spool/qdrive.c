@@ -393,6 +393,51 @@ show_stats(struct drive *d, uint64_t began)
 	    d->refused, (unsigned long long)s.anomalies, s.alarm);
 }
 
+static void
+act(struct drive *d, int argc, char **argv, uint64_t began)
+{
+	const char *verb = argv[2];
+
+	d->rcpts = 1;
+	d->wide = 20;
+	if (strcmp(verb, "put") == 0) {
+		d->count = 0;
+		d->todo = argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) : 1;
+		d->rcpts = argc > 5 ? (unsigned)strtoul(argv[5], NULL, 10) : 1;
+		d->wide = argc > 6 ? (unsigned)strtoul(argv[6], NULL, 10) : 20;
+		put_all(d);
+		show_stats(d, began);
+	} else if (strcmp(verb, "storm") == 0) {
+		d->wide = argc > 4 ? (unsigned)strtoul(argv[4], NULL, 10) : 20;
+		d->count = 0;
+		storm(d);
+	} else if (strcmp(verb, "cycle") == 0) {
+		d->todo = (unsigned)strtoul(argv[3], NULL, 10);
+		for (d->count = 0; d->todo > 0; d->todo -= d->acks) {
+			d->acks = 0;
+			send_one(d);
+			while (d->open > 0)
+				turn(d, 100);
+			change_all(d, true);
+			d->count = 0;
+			if (d->refused > 0)
+				exit(1);
+		}
+	} else if (strcmp(verb, "check") == 0)
+		check_bodies(d);
+	else if (strcmp(verb, "drain") == 0)
+		change_all(d, true);
+	else if (strcmp(verb, "defer") == 0)
+		change_all(d, false);
+	else if (strcmp(verb, "bulk") == 0) {
+		d->open = 1;
+		queue_bulk(d->q, argc > 3 ? argv[3] : "hold", true, NULL, 0,
+		    on_bulked, d);
+		while (d->open > 0)
+			turn(d, 100);
+	}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -448,44 +493,7 @@ main(int argc, char **argv)
 		turn(&d, 10);
 	say("LOADED ms=%llu\n", (unsigned long long)(mono_ms() - began));
 	began = mono_ms();
-	d.rcpts = 1;
-	d.wide = 20;
-	if (strcmp(verb, "put") == 0) {
-		d.count = 0;
-		d.todo = argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) : 1;
-		d.rcpts = argc > 5 ? (unsigned)strtoul(argv[5], NULL, 10) : 1;
-		d.wide = argc > 6 ? (unsigned)strtoul(argv[6], NULL, 10) : 20;
-		put_all(&d);
-		show_stats(&d, began);
-	} else if (strcmp(verb, "storm") == 0) {
-		d.wide = argc > 4 ? (unsigned)strtoul(argv[4], NULL, 10) : 20;
-		d.count = 0;
-		storm(&d);
-	} else if (strcmp(verb, "cycle") == 0) {
-		d.todo = (unsigned)strtoul(argv[3], NULL, 10);
-		for (d.count = 0; d.todo > 0; d.todo -= d.acks) {
-			d.acks = 0;
-			send_one(&d);
-			while (d.open > 0)
-				turn(&d, 100);
-			change_all(&d, true);
-			d.count = 0;
-			if (d.refused > 0)
-				return 1;
-		}
-	} else if (strcmp(verb, "check") == 0)
-		check_bodies(&d);
-	else if (strcmp(verb, "drain") == 0)
-		change_all(&d, true);
-	else if (strcmp(verb, "defer") == 0)
-		change_all(&d, false);
-	else if (strcmp(verb, "bulk") == 0) {
-		d.open = 1;
-		queue_bulk(d.q, argc > 3 ? argv[3] : "hold", true, NULL, 0,
-		    on_bulked, &d);
-		while (d.open > 0)
-			turn(&d, 100);
-	}
+	act(&d, argc, argv, began);
 	if (d.crash)
 		_exit(0);
 	if (number("REST") != 0) {
