@@ -20,9 +20,12 @@ struct bulk {
 	bool all;
 	bool known; /* its caller has it, or the loader was told */
 	bool refused;
+	bool ending; /* its last record is on the way */
 	uint64_t seq; /* of its last part */
 	unsigned parts, here; /* parts in all, and durable */
 	unsigned slots[RING_SLOTS]; /* pins it holds */
+	unsigned carried; /* parts of a copy that are on their way */
+	unsigned copies[RING_SLOTS]; /* pins of that copy */
 	struct tally *later; /* all: messages that came after it */
 	uint64_t *evpids;
 	size_t n;
@@ -33,7 +36,11 @@ struct bulk {
 struct part {
 	struct draft d;
 	uint64_t id;
-	bool end; /* of the bulk: queue_bulk_done() */
+	enum {
+		ASKED,
+		CARRIED,
+		ENDED
+	} why;
 	char text[];
 };
 
@@ -65,7 +72,7 @@ bulk_free(struct queue *q, struct bulk *b)
 	unsigned i;
 
 	for (i = 0; i < RING_SLOTS; i++)
-		q->pins[i] -= b->slots[i];
+		q->pins[i] -= b->slots[i] + b->copies[i];
 	LIST_REMOVE(b, link);
 	tally_free(b->later);
 	free(b->evpids);
@@ -102,6 +109,58 @@ bulk_replayed_put(struct queue *q, uint64_t msgid, uint64_t seq)
 }
 
 static void
+answer(struct bulk *b, enum queue_status status)
+{
+	b->known = status == QUEUE_OK;
+	if (b->cb != NULL)
+		b->cb(b->ctx, status, b->known ? b->id : 0);
+}
+
+static void
+asked(struct queue *q, struct bulk *b, const struct draft *d)
+{
+	b->here++;
+	if (d->status == QUEUE_OK) {
+		b->slots[d->slot]++;
+		q->pins[d->slot]++;
+		b->seq = d->seq;
+	} else {
+		b->refused = true;
+	}
+	if (b->here < b->parts)
+		return;
+	if (b->refused) {
+		answer(b, d->status == QUEUE_OK ? QUEUE_FAILED : d->status);
+		bulk_free(q, b);
+	} else {
+		answer(b, QUEUE_OK);
+	}
+}
+
+/* The copy takes the place of what stood further back, once it is whole. */
+static void
+carried(struct queue *q, struct bulk *b, const struct draft *d)
+{
+	unsigned i;
+
+	if (d->status == QUEUE_OK) {
+		b->copies[d->slot]++;
+		q->pins[d->slot]++;
+	} else {
+		b->refused = true;
+	}
+	if (--b->carried > 0)
+		return;
+	for (i = 0; i < RING_SLOTS; i++) {
+		q->pins[i] -= b->refused ? b->copies[i] : b->slots[i];
+		if (!b->refused)
+			b->slots[i] = b->copies[i];
+		b->copies[i] = 0;
+	}
+	b->refused = false;
+}
+
+static void
 finish_part(struct job *j)
 {
 	struct part *p = (struct part *)(void *)j;
@@ -109,34 +168,17 @@ finish_part(struct job *j)
 	struct bulk *b = find(q, p->id);
 
 	change_answered(q, &p->d);
-	if (b != NULL && p->end) {
+	if (b != NULL && p->why == ENDED)
 		bulk_free(q, b);
-	} else if (b != NULL) {
-		b->here++;
-		if (p->d.status != QUEUE_OK)
-			b->refused = true;
-		else {
-			b->slots[p->d.slot]++;
-			q->pins[p->d.slot]++;
-			b->seq = p->d.seq;
-		}
-		if (b->here == b->parts && b->refused) {
-			if (b->cb != NULL)
-				b->cb(b->ctx,
-				    p->d.status == QUEUE_OK ? QUEUE_FAILED
-							    : p->d.status,
-				    0);
-			bulk_free(q, b);
-		} else if (b->here == b->parts && b->cb != NULL) {
-			b->known = true;
-			b->cb(b->ctx, QUEUE_OK, b->id);
-		}
-	}
+	else if (b != NULL && p->why == CARRIED)
+		carried(q, b, &p->d);
+	else if (b != NULL)
+		asked(q, b, &p->d);
 	free(p);
 }
 
 static void
-submit_part(struct queue *q, uint64_t id, bool end, bool flush, char *text)
+submit_part(struct queue *q, uint64_t id, int why, bool flush, const char *text)
 {
 	size_t len = strlen(text);
 	struct part *p = mem_zalloc(sizeof(*p) + len + 1);
@@ -150,8 +192,35 @@ submit_part(struct queue *q, uint64_t id, bool end, bool flush, char *text)
 	p->d.part[0].iov_len = len;
 	p->d.parts = 1;
 	p->id = id;
-	p->end = end;
+	p->why = why;
 	committer_submit(q->committer, &p->d);
+}
+
+/* Writes the bulk with these ids, in as many parts as they need; how many. */
+static unsigned
+submit_parts(struct queue *q, const struct bulk *b, int why,
+    const uint64_t *evpids, size_t n)
+{
+	size_t most = (q->put_max - 128) / IDENT_TEXT_MAX, at = 0, i, here;
+	unsigned part, parts = (unsigned)((n + most - 1) / most);
+	struct buf *text = buf_new(q->put_max);
+	char id[IDENT_TEXT_MAX];
+
+	if (parts == 0)
+		parts = 1;
+	for (part = 1; part <= parts; part++) {
+		here = n - at < most ? n - at : most;
+		buf_reset(text);
+		(void)buf_putf(text,
+		    "id=%016" PRIx64 " verb=%s all=%d part=%u/%u\n", b->id,
+		    b->verb, b->all, part, parts);
+		for (i = 0; i < here; i++, at++)
+			(void)buf_putf(
+			    text, "%s\n", ident_evpid_text(id, evpids[at]));
+		submit_part(q, b->id, why, true, buf_text(text));
+	}
+	buf_free(text);
+	return parts;
 }
 
 void
@@ -159,44 +228,76 @@ queue_bulk(struct queue *q, const char *verb, bool all, const uint64_t *evpids,
     size_t n, void (*cb)(void *ctx, enum queue_status, uint64_t bulk),
     void *ctx)
 {
-	size_t most = (q->put_max - 128) / IDENT_TEXT_MAX, at = 0, i, here;
 	struct bulk *b = bulk_new(q, ident_random64() | 1);
-	struct buf *text = buf_new(q->put_max);
-	char id[IDENT_TEXT_MAX];
-	unsigned part;
 
 	snprintf(b->verb, sizeof(b->verb), "%s", verb);
 	b->all = all;
 	b->cb = cb;
 	b->ctx = ctx;
-	n = all ? 0 : n;
-	b->parts = (unsigned)((n + most - 1) / most);
-	if (b->parts == 0)
-		b->parts = 1;
-	for (part = 1; part <= b->parts; part++) {
-		here = n - at < most ? n - at : most;
-		buf_reset(text);
-		(void)buf_putf(text,
-		    "id=%016" PRIx64 " verb=%s all=%d part=%u/%u\n", b->id,
-		    b->verb, all, part, b->parts);
-		for (i = 0; i < here; i++, at++)
-			(void)buf_putf(
-			    text, "%s\n", ident_evpid_text(id, evpids[at]));
-		submit_part(
-		    q, b->id, false, true, (char *)(uintptr_t)buf_text(text));
+	b->n = all ? 0 : n;
+	b->evpids = mem_zarray(b->n, sizeof(*b->evpids));
+	if (b->n > 0)
+		memcpy(b->evpids, evpids, b->n * sizeof(*b->evpids));
+	b->parts = submit_parts(q, b, ASKED, b->evpids, b->n);
+}
+
+/* What came after it and therefore is not meant. */
+static size_t
+list_later(const struct bulk *b, uint64_t **ids)
+{
+	size_t n = 0, at = 0;
+	uint64_t id;
+
+	*ids = mem_zarray((size_t)tally_messages(b->later), sizeof(**ids));
+	while ((id = tally_next(b->later, &at)) != 0)
+		(*ids)[n++] = id;
+	return n;
+}
+
+static void
+carry(struct queue *q, struct bulk *b)
+{
+	uint64_t *later;
+	size_t n;
+
+	if (b->all) {
+		n = list_later(b, &later);
+		b->carried = submit_parts(q, b, CARRIED, later, n);
+		free(later);
+	} else {
+		b->carried = submit_parts(q, b, CARRIED, b->evpids, b->n);
 	}
-	buf_free(text);
+}
+
+void
+bulk_carry(struct queue *q, uint64_t low)
+{
+	struct bulk *b;
+	unsigned i;
+
+	LIST_FOREACH(b, &q->bulks, link)
+	{
+		if (!b->known || b->ending || b->carried > 0)
+			continue;
+		for (i = 0; i < RING_SLOTS; i++)
+			if (b->slots[i] > 0 && ring_first(q->ring, i) == low)
+				break;
+		if (i < RING_SLOTS)
+			carry(q, b);
+	}
 }
 
 void
 queue_bulk_done(struct queue *q, uint64_t bulk)
 {
+	struct bulk *b = find(q, bulk);
 	char text[64];
 
-	if (find(q, bulk) == NULL)
+	if (b == NULL || b->ending)
 		return;
+	b->ending = true;
 	snprintf(text, sizeof(text), "id=%016" PRIx64 " finished\n", bulk);
-	submit_part(q, bulk, true, false, text);
+	submit_part(q, bulk, ENDED, false, text);
 }
 
 bool
@@ -209,13 +310,23 @@ queue_bulk_covers(struct queue *q, uint64_t bulk, uint64_t evpid)
 		return false;
 	if (b->all)
 		return tally_count(b->later, ident_msgid(evpid)) == 0;
-	/* After a crash the ids are here; before, its caller has them. */
 	for (i = 0; i < b->n; i++)
 		if (b->evpids[i] == evpid)
 			return true;
 	return false;
 }
 
+static void
+name(struct bulk *b, uint64_t evpid)
+{
+	if (b->n % 1024 == 0)
+		b->evpids =
+		    mem_rearray(b->evpids, b->n + 1024, sizeof(*b->evpids));
+	b->evpids[b->n++] = evpid;
+}
+
+/* A carried bulk may stand in the journal twice: the ids of an earlier copy
+ * come again, which changes nothing. */
 void
 bulk_replay(
     struct queue *q, const char *text, size_t len, uint64_t seq, unsigned slot)
@@ -257,10 +368,10 @@ bulk_replay(
 		digits[IDENT_EVPID_DIGITS] = '\0';
 		if (!ident_evpid_parse(digits, &evpid))
 			break;
-		if (b->n % 1024 == 0)
-			b->evpids = mem_rearray(
-			    b->evpids, b->n + 1024, sizeof(*b->evpids));
-		b->evpids[b->n++] = evpid;
+		if (b->all)
+			(void)tally_add(b->later, evpid);
+		else
+			name(b, evpid);
 	}
 }
 

@@ -291,6 +291,16 @@ wanted(struct queue *q, uint64_t low)
 	    (q->work_since != 0 && q->now >= q->work_since + AFTER_WORK_MS);
 }
 
+/* A verb that takes long must not hold the ring's end where it began. */
+static bool
+crowded(const struct queue *q)
+{
+	uint64_t size, used;
+
+	ring_use(q->ring, &size, &used);
+	return used > size / 4;
+}
+
 void
 checkpoint_turn(struct queue *q)
 {
@@ -306,6 +316,8 @@ checkpoint_turn(struct queue *q)
 		return;
 	}
 	low = lowest(q);
+	if (crowded(q))
+		bulk_carry(q, low);
 	if (asked != NULL && low <= q->low)
 		answer_syncers(
 		    q, false, TAILQ_EMPTY(&q->retry) ? QUEUE_OK : QUEUE_FAILED);

@@ -209,6 +209,8 @@ void bulk_replay(
 void bulk_report(struct queue *q); /* to the loader */
 void bulk_committed(struct queue *q, uint64_t msgid);
 void bulk_replayed_put(struct queue *q, uint64_t msgid, uint64_t seq);
+/* Writes those anew whose record pins the segment that begins at low. */
+void bulk_carry(struct queue *q, uint64_t low);
 void bulk_free_all(struct queue *q);
 
 /* checkpoint */

@@ -277,10 +277,11 @@ static bool
 next_odd(struct queue *q, struct walk *w)
 {
 	char name[LAYOUT_NAME_MAX + 256];
-	const char *odd = w->odd + q->load->odd;
+	const char *odd;
 
 	if (q->load->odd >= w->odd_len)
 		return false;
+	odd = w->odd + q->load->odd;
 	snprintf(name, sizeof(name), "queue/%02x/%s", w->bucket, odd);
 	q->load->odd += strlen(odd) + 1;
 	anomaly(q, name, "a name that has no business there");

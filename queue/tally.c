@@ -212,3 +212,15 @@ tally_messages(const struct tally *t)
 {
 	return t->count;
 }
+
+uint64_t
+tally_next(const struct tally *t, size_t *at)
+{
+	while (*at < t->size) {
+		uint64_t id = t->slots[(*at)++];
+
+		if (id != 0 && ident_rcpt(id) != 0)
+			return id;
+	}
+	return 0;
+}

@@ -23,5 +23,7 @@ bool tally_has(const struct tally *t, uint64_t evpid);
 /* Live envelopes of a message. */
 unsigned tally_count(const struct tally *t, uint64_t msgid);
 uint64_t tally_messages(const struct tally *t);
+/* The messages with one envelope, as its evpid: *at from 0, ends with 0. */
+uint64_t tally_next(const struct tally *t, size_t *at);
 
 #endif

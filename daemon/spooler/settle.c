@@ -52,8 +52,12 @@ note_attempt(struct envelope *e, const struct carry_outcome *o,
 	char line[LINE_MAX_LEN], when[TEXT_TIME_MAX];
 	char error[ENVELOPE_ERROR_MAX];
 
-	snprintf(error, sizeof(error), "%s%s%s", o->status,
-	    *o->remote == '\0' ? "" : " from ", o->remote);
+	/* What a connection failed with names the host itself. */
+	if (*o->remote == '\0' || strstr(o->status, o->remote) != NULL)
+		strlcpy(error, o->status, sizeof(error));
+	else
+		snprintf(error, sizeof(error), "%.*s from %.*s",
+		    ENVELOPE_ERROR_MAX - 100, o->status, 80, o->remote);
 	envelope_set(&e->error, error);
 	snprintf(line, sizeof(line), "%s %s remote=%s status=%.300s",
 	    text_time(when, now), result, *o->remote == '\0' ? "-" : o->remote,

@@ -31,7 +31,9 @@ prepare(struct proc *p, const struct conf *conf)
 	struct queue_options o = { .path = conf->spool,
 		.journal_size = conf->journal_size,
 		.settle_ms = conf->settle_now ? UINT_MAX : 0,
-		.reserve_percent = conf->reserve_percent,
+		.reserve_percent = conf->reserve_percent == 0
+		    ? UINT_MAX
+		    : conf->reserve_percent,
 		.sync_files = conf->sync_files };
 	const struct passwd *pw;
 	char why[512];
