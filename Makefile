@@ -53,7 +53,7 @@ hush := $(if $(filter 1,$(V)),,@)
 say := @echo
 
 # One static library a folder; nothing is compiled twice.
-LIBDIRS := lib/base lib/mail lib/proto lib/cli queue \
+LIBDIRS := lib/compat lib/base lib/mail lib/proto lib/cli queue \
 	$(addprefix daemon/,proc net conf edge parent control smtp lookup dns \
 	spooler scheduler mta mda)
 TOOLS := smtpctl
@@ -62,14 +62,17 @@ UNITS := $(basename $(notdir $(wildcard regress/unit/*.c)))
 HELPERS := $(basename $(notdir $(wildcard regress/spool/*.c)))
 FUZZERS := $(basename $(notdir $(wildcard regress/fuzz/fuzz_*.c)))
 
-# Of the sandbox_*.c the one of this system.
-SANDBOX := daemon/proc/sandbox_$(if $(filter Linux,$(shell uname)),linux,none).c
-NOT_HERE := $(filter-out $(SANDBOX),$(wildcard daemon/proc/sandbox_*.c))
+# Files of which each system has its own; the others are left out here.
+HERE := daemon/proc/sandbox_$(if $(filter Linux,$(shell uname)),linux,none).c \
+	lib/compat/heap_$(if $(wildcard /usr/include/gnu/libc-version.h \
+	/usr/include/*/gnu/libc-version.h),glibc,none).c
+NOT_HERE := $(filter-out $(HERE),$(wildcard daemon/proc/sandbox_*.c \
+	lib/compat/heap_*.c))
 
 objs = $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(NOT_HERE),$(wildcard $(1)/*.c)))
 archive = $(BUILD)/$(subst /,-,$(1)).a
 ARCHIVES := $(foreach d,$(LIBDIRS),$(if $(wildcard $(d)/*.c),$(call archive,$(d))))
-LIBS := $(foreach d,lib/base lib/mail lib/proto lib/cli queue,$(if $(wildcard $(d)/*.c),$(call archive,$(d))))
+LIBS := $(foreach d,lib/compat lib/base lib/mail lib/proto lib/cli queue,$(if $(wildcard $(d)/*.c),$(call archive,$(d))))
 # A program is built as soon as its folder holds a source.
 PROGRAMS := $(if $(wildcard daemon/main.c),$(BUILD)/smtpd) \
 	$(if $(wildcard daemon/agents/*.c),$(BUILD)/smtpd-agent) \

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/spooler/parcel.h"
 #include "lib/base/hmap.h"
 #include "lib/base/ident.h"
 #include "lib/base/mem.h"
@@ -21,6 +22,7 @@ struct index {
 	size_t size; /* a power of two */
 	size_t count;
 	struct hmap *atoms;
+	struct parcels *parcels; /* of the entries */
 };
 
 #define SLOTS_FIRST 1024
@@ -36,6 +38,7 @@ index_new(void)
 	ix->size = SLOTS_FIRST;
 	ix->slots = mem_zarray(ix->size, sizeof(*ix->slots));
 	ix->atoms = hmap_new();
+	ix->parcels = parcels_new();
 	return ix;
 }
 
@@ -134,15 +137,22 @@ seconds(int64_t t)
 	return t < 0 ? 0 : t > UINT32_MAX ? UINT32_MAX : (uint32_t)t;
 }
 
+static size_t
+octets_of(size_t rlen, size_t dlen)
+{
+	return sizeof(struct entry) + rlen + 1 + (dlen > 0 ? dlen + 1 : 0);
+}
+
 static struct entry *
-make(uint64_t evpid, const char *recipient, const char *destination)
+make(struct index *ix, uint64_t evpid, const char *recipient,
+    const char *destination)
 {
 	size_t rlen = strlen(recipient), dlen = strlen(destination);
 	struct entry *en;
 
 	if (strcmp(recipient, destination) == 0)
 		dlen = 0;
-	en = mem_zalloc(sizeof(*en) + rlen + 1 + (dlen > 0 ? dlen + 1 : 0));
+	en = parcels_take(ix->parcels, octets_of(rlen, dlen));
 	en->evpid = evpid;
 	en->rcpt_len = (uint16_t)rlen;
 	memcpy(en->text, recipient, rlen + 1);
@@ -180,7 +190,8 @@ index_add(struct index *ix, const struct envelope *e, uint64_t size)
 
 	if (en != NULL)
 		index_remove(ix, en);
-	en = make(e->id, rcpt, e->destination == NULL ? rcpt : e->destination);
+	en = make(
+	    ix, e->id, rcpt, e->destination == NULL ? rcpt : e->destination);
 	en->sender = atom_get(ix, e->sender);
 	en->action = atom_get(ix, e->action);
 	en->error = "";
@@ -199,7 +210,7 @@ index_add_broken(struct index *ix, uint64_t evpid, const char *reason)
 
 	if (en != NULL)
 		index_remove(ix, en);
-	en = make(evpid, "", "");
+	en = make(ix, evpid, "", "");
 	en->sender = "";
 	en->action = "";
 	en->error = atom_get(ix, reason);
@@ -213,6 +224,7 @@ index_remove(struct index *ix, struct entry *en)
 {
 	struct entry **at = slot_of(ix, ident_msgid(en->evpid));
 	struct index_walk *w;
+	size_t dlen;
 
 	TAILQ_FOREACH(w, &ix->walks, link)
 		if (w->next == en)
@@ -225,7 +237,9 @@ index_remove(struct index *ix, struct entry *en)
 	atom_drop(ix, en->sender);
 	atom_drop(ix, en->action);
 	atom_drop(ix, en->error);
-	free(en);
+	dlen = en->rcpt_len & RCPT_SAME ? 0 : strlen(entry_destination(en));
+	parcels_put(
+	    ix->parcels, en, octets_of(en->rcpt_len & ~RCPT_SAME, dlen));
 }
 
 struct entry *

@@ -20,9 +20,12 @@
 #include "lib/base/ident.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
+#include "lib/base/mono.h"
 #include "lib/base/text.h"
+#include "lib/compat/heap.h"
 
 #define CLOSE_MS 2000
+#define QUIET_S 4
 
 static void *
 prepare(struct proc *p, const struct conf *conf)
@@ -54,13 +57,32 @@ prepare(struct proc *p, const struct conf *conf)
 	return s;
 }
 
+/* Bodies came and went: their pages are given back once it is quiet. */
 static void
-on_results(int fd, short what, void *arg)
+on_quiet(int fd, short what, void *arg)
 {
+	static const struct timeval quiet = { QUIET_S, 0 };
 	struct spooler *s = arg;
 
 	(void)fd;
 	(void)what;
+	if (mono_ms() - s->last_results < QUIET_S * 1000 / 2)
+		event_add(s->quiet, &quiet);
+	else
+		heap_trim();
+}
+
+static void
+on_results(int fd, short what, void *arg)
+{
+	static const struct timeval quiet = { QUIET_S, 0 };
+	struct spooler *s = arg;
+
+	(void)fd;
+	(void)what;
+	s->last_results = mono_ms();
+	if (!event_pending(s->quiet, EV_TIMEOUT, NULL))
+		event_add(s->quiet, &quiet);
 	queue_turn(s->q);
 	known_flush(s);
 	timing_flush();
@@ -203,7 +225,9 @@ start(void *arg)
 	s->verbs = verbs_new(s);
 	results = event_new(proc_base(s->proc), queue_fd(s->q),
 	    EV_READ | EV_PERSIST, on_results, s);
-	if (results == NULL || event_add(results, NULL) == -1)
+	s->quiet = evtimer_new(proc_base(s->proc), on_quiet, s);
+	if (results == NULL || s->quiet == NULL ||
+	    event_add(results, NULL) == -1)
 		fatal("no event for the queue");
 	report_start(s);
 	recall_pauses(s);

@@ -23,6 +23,7 @@
 #include "daemon/spooler/index.h"
 #include "queue/queue.h"
 
+struct event;
 struct known;
 struct notify;
 struct receive;
@@ -51,6 +52,8 @@ struct spooler {
 	struct verbs *verbs;
 	struct report *report;
 	struct spooler_counters count;
+	struct event *quiet; /* when the heap is trimmed */
+	uint64_t last_results; /* mono_ms of the queue's last answer */
 	bool loaded; /* the walk at start is over */
 	bool paused_mta, paused_mda, paused_smtp;
 };

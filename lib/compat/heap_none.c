@@ -1,0 +1,6 @@
+#include "lib/compat/heap.h"
+
+void
+heap_trim(void)
+{
+}
