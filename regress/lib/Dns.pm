@@ -1,13 +1,13 @@
 package Dns;
 # A real nsd on a loopback port, serving the zones of a test.
 #
-#   my $dns = Dns->start(port => 24053, zones => { 'example.org' => <<'Z' });
+#   my $dns = Dns->start(zones => { 'example.org' => <<'Z' });
 #   @ MX 10 mx
 #   mx A 127.0.0.2
 #   Z
 #
-# Each zone gets its SOA and NS by itself. Serves until the object goes. A
-# name server that keeps silent is Dns->silent(port).
+# Each zone gets its SOA and NS by itself. Serves port() until the object goes.
+# A name server that keeps silent is Dns->silent(port).
 use strict;
 use warnings;
 use File::Temp qw(tempdir);
@@ -20,7 +20,7 @@ sub start {
 	my ($class, %o) = @_;
 	my $dir = tempdir(CLEANUP => 1);
 	my $nsd = nsd() or die "nsd is not installed: make deps\n";
-	my $port = $o{port};
+	my $port = $o{port} // free_port();
 	my $conf = <<"END";
 server:
 	ip-address: 127.0.0.1\@$port
@@ -59,6 +59,21 @@ END
 		sleep 0.05;
 	}
 	return $self;
+}
+
+sub port { return $_[0]{port} }
+
+# Free for UDP and TCP alike, below those given to clients.
+sub free_port {
+	for (1 .. 1000) {
+		my $port = 20000 + int rand 10000;
+		my $u = IO::Socket::INET->new(LocalAddr => "127.0.0.1:$port",
+		    Proto => 'udp') or next;
+		my $t = IO::Socket::INET->new(LocalAddr => "127.0.0.1:$port",
+		    Proto => 'tcp', Listen => 1) or next;
+		return $port;
+	}
+	die "no free port\n";
 }
 
 # A port where questions arrive and nothing comes back.

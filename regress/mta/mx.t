@@ -8,11 +8,10 @@ use IO::Socket::IP;
 use Spoolkit;
 
 my $port = Spoolkit::free_port();
-my $ns = 24054;
 my $six = IO::Socket::IP->new(LocalHost => '::1', LocalPort => 0, Listen => 1);
 close $six if $six;
 
-my $dns = Dns->start(port => $ns, zones => { 'example.org' => <<'END' });
+my $dns = Dns->start(zones => { 'example.org' => <<'END' });
 up1 A 127.0.0.11
 up2 A 127.0.0.12
 up3 A 127.0.0.13
@@ -58,6 +57,7 @@ equal MX 20 down
 empty TXT "x"
 END
 
+my $ns = $dns->port;
 my $mx = FakeMX->start(
 	up1 => { addr => '127.0.0.11', port => $port },
 	up2 => { addr => '127.0.0.12', port => $port },

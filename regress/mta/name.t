@@ -7,9 +7,8 @@ use Time::HiRes qw(time);
 use Dns;
 
 my $ask = "$ENV{BUILD}/spool/askname";
-my $port = 24053;
 my $many = join '', map { "m MX $_ m$_\nm$_ A 127.0.1.$_\n" } 1 .. 120;
-my $dns = Dns->start(port => $port, zones => {
+my $dns = Dns->start(zones => {
 	'example.org' => <<"END",
 @ MX 20 mx2
 @ MX 10 mx1
@@ -42,6 +41,7 @@ END
 	'example.net' => "mx3 A 127.0.0.5\n",
 });
 
+my $port = $dns->port;
 my ($hosts, $path) = tempfile(UNLINK => 1);
 print $hosts "127.0.0.9 smart.example.org smart # comment\n::1 smart\n";
 close $hosts;
