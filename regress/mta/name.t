@@ -6,6 +6,8 @@ use File::Temp qw(tempfile);
 use Time::HiRes qw(time);
 use Dns;
 
+# It ends with its resolver; there is nothing to free for.
+$ENV{ASAN_OPTIONS} = 'detect_leaks=0';
 my $ask = "$ENV{BUILD}/spool/askname";
 my $many = join '', map { "m MX $_ m$_\nm$_ A 127.0.1.$_\n" } 1 .. 120;
 my $dns = Dns->start(zones => {
