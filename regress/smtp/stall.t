@@ -87,12 +87,24 @@ while (time < $end) {
 ok $passed >= 5, "$passed messages passed among dribble, deafness and flood";
 $_->close for @dribble, @deaf, @flood;
 
-# 300 sessions come and go without a word.
-for (1 .. 300) {
-	my $c = Spoolkit::Client->connect($d->port, 5) or next;
-	$c->close;
+# Sessions come and go without a word, and leave nothing.
+my $smtp = $d->role_pids->{smtp};
+sub descriptors { return scalar(() = glob "/proc/$smtp/fd/*") }
+SKIP: {
+	skip 'no /proc', 1 unless -r "/proc/$smtp/fd";
+	$d->wait(sub { $d->logged(qr/event=connected/) ==
+		    $d->logged(qr/event=disconnected/) }, 20);
+	my $before = descriptors();
+	for (1 .. 2000) {
+		my $c = Spoolkit::Client->connect($d->port, 5) or next;
+		$c->raw("EHLO x\r\n") if $_ % 2;
+		$c->close;
+	}
+	ok $d->wait(sub { descriptors() <= $before }, 20),
+	    "descriptors after 2000 sessions: $before before, " .
+	    descriptors() . ' after';
 }
-one_passes('after 300 silent ones', 2);
+one_passes('after 2000 silent ones', 2);
 
 # Reset in the middle of a text: nothing stays behind.
 for (1 .. 30) {
