@@ -16,7 +16,7 @@ struct desk {
 	struct pending *asks, *opens, *commits;
 	size_t credit;
 	bool refused;
-	TAILQ_HEAD(, desk_wait) line;
+	TAILQ_HEAD(desk_line, desk_wait) line;
 };
 
 static uint16_t
