@@ -116,8 +116,10 @@ judge(const struct route_address *a, unsigned host, unsigned cap, uint64_t now)
 {
 	if (a->idle)
 		return ROUTE_OPEN;
+	/* It may take only so many: those that are open, or about to be, are
+	 * waited for. */
 	if (a->usable_at > now)
-		return a->live > 0 ? ROUTE_BUSY : ROUTE_DEAD;
+		return a->connections > 0 ? ROUTE_BUSY : ROUTE_DEAD;
 	if (a->failures > 0 && a->connections > 0)
 		return ROUTE_BUSY;
 	return host < cap ? ROUTE_OPEN : ROUTE_BUSY;

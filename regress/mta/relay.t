@@ -10,7 +10,7 @@ use Spoolkit;
 my $mx = FakeMX->start(
 	main => {},
 	many => {},
-	few => { most => 3 },
+	few => { most => 3, connect => { delay => 0.1, reply => '220 hello' } },
 	alone => { ehlo => [] },
 	dies => { DOT => { reply => '250 ok', drop => 1 } },
 	says421 => { DOT => { reply => '250 ok' }, MAIL => sub {
