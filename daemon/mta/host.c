@@ -128,18 +128,28 @@ host_release(struct hosts *hs, struct host *h)
 		forget(hs, TAILQ_FIRST(&hs->unused));
 }
 
+uint64_t
+host_usable_at(const struct host *h, int64_t wall)
+{
+	/* A jump of the clock makes mail due that would be refused here. */
+	return wall > h->usable_wall ? 0 : h->usable_at;
+}
+
 void
 host_failed(struct host *h, const char *error, uint64_t now, int64_t wall)
 {
 	uint64_t rest;
 
-	/* While others are live it only takes no more of us for now. */
-	if (h->live == 0)
-		h->failures++;
-	rest = route_rest(h->failures);
+	/* Connections that were opened together fail together: once. While
+	 * others are live it only takes no more of us for now. */
+	if (now >= host_usable_at(h, wall)) {
+		if (h->live == 0)
+			h->failures++;
+		rest = route_rest(h->failures);
+		h->usable_at = now + rest;
+		h->usable_wall = wall + (int64_t)(rest + 999) / 1000;
+	}
 	h->failed_at = now;
-	h->usable_at = now + rest;
-	h->usable_wall = wall + (int64_t)(rest + 999) / 1000;
 	h->last_error = wall;
 	free(h->error);
 	h->error = mem_strdup(error);
@@ -150,13 +160,6 @@ host_works(struct host *h)
 {
 	h->failures = 0;
 	h->usable_at = 0;
-}
-
-uint64_t
-host_usable_at(const struct host *h, int64_t wall)
-{
-	/* A jump of the clock makes mail due that would be refused here. */
-	return wall > h->usable_wall ? 0 : h->usable_at;
 }
 
 bool

@@ -50,11 +50,11 @@ struct host *host_get(struct hosts *hs, const char *name, uint8_t family,
     const uint8_t *octets, uint16_t port);
 void host_release(struct hosts *hs, struct host *h);
 
+/* Later than now while it rests. */
+uint64_t host_usable_at(const struct host *h, int64_t wall);
 /* A session could not be set up, or could. */
 void host_failed(struct host *h, const char *error, uint64_t now, int64_t wall);
 void host_works(struct host *h);
-/* Later than now while it rests. */
-uint64_t host_usable_at(const struct host *h, int64_t wall);
 
 bool host_same(const struct host *h, const struct sockaddr_storage *ss);
 
