@@ -96,7 +96,7 @@ sub make_dir {
 	chmod 0755, $self->{dir};
 	mkdir "$self->{dir}/mail";
 	$self->clock(0);
-	return unless $self->{drop};
+	return unless $> == 0;
 	# Whoever may not enter the clone can run these.
 	$self->{bin} = "$self->{dir}/bin";
 	mkdir $self->{bin};
@@ -106,6 +106,7 @@ sub make_dir {
 		    or die "$build/$name: $!\n";
 		chmod 0755, "$self->{bin}/$name";
 	}
+	return unless $self->{drop};
 	my (undef, undef, $uid, $gid) = getpwnam('nobody');
 	$self->{ids} = [$uid, $gid];
 	chown $uid, $gid, $self->{dir}, "$self->{dir}/mail";
