@@ -292,17 +292,18 @@ start_body(struct txn *t)
 	stamp_received(t->body, &t->facts);
 }
 
-bool
-txn_start(struct txn *t, int64_t now)
+/* At most TURN_ENVELOPES; true once all are sent. */
+static bool
+send_envelopes(struct txn *t)
 {
-	struct buf *text = buf_new(ENVELOPE_TEXT_MAX);
+	struct buf *text;
 	struct target *g;
 	struct rcpt *r;
 	int n = 0;
 
-	assert(t->state == OPEN && t->accepted > 0);
-	if (t->facts.now == 0)
-		t->facts.now = now;
+	if (t->at_rcpt == t->nrcpts || t->refusal != NULL)
+		return true;
+	text = buf_new(ENVELOPE_TEXT_MAX);
 	while (t->at_rcpt < t->nrcpts && n < TURN_ENVELOPES &&
 	    t->refusal == NULL) {
 		r = t->rcpts[t->at_rcpt];
@@ -317,7 +318,17 @@ txn_start(struct txn *t, int64_t now)
 		n++;
 	}
 	buf_free(text);
-	if (t->at_rcpt < t->nrcpts && t->refusal == NULL)
+	return t->at_rcpt == t->nrcpts || t->refusal != NULL;
+}
+
+bool
+txn_start(struct txn *t, int64_t now)
+{
+	assert(t->state == OPEN && t->accepted > 0);
+	if (t->facts.now == 0)
+		t->facts.now = now;
+	/* A few go with the text: that spares the spooler a wakeup. */
+	if (t->envelopes >= TURN_ENVELOPES && !send_envelopes(t))
 		return false;
 	start_body(t);
 	return true;
@@ -339,13 +350,16 @@ txn_text(struct txn *t, const void *text, size_t len, uint64_t limit)
 		txn_refuse(t, "550 5.4.6 Too many hops, this is a loop");
 }
 
-/* Sends what is longer than keep, and at least a piece at a time unless that
- * is the end. */
+/* Sends text while at least so much of it waits, and envelopes before it. */
 static bool
 send_body(struct txn *t, size_t least)
 {
 	size_t n;
 
+	if (t->refusal != NULL || buf_len(t->body) < least)
+		return true;
+	if (!send_envelopes(t))
+		return false;
 	if (t->refusal != NULL)
 		return true;
 	while ((n = buf_len(t->body)) >= least && n > 0) {
@@ -393,6 +407,8 @@ txn_commit(struct txn *t)
 	}
 	if (!send_body(t, 1))
 		return false;
+	if (t->refusal != NULL)
+		return true;
 	t->state = COMMITTING;
 	if (desk_commit(
 		t->desk, t->msgid, t->body_size, (uint16_t)t->sent, t) != 0)

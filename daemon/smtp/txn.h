@@ -56,7 +56,8 @@ const char *txn_reply(struct txn *t);
 unsigned txn_asking(const struct txn *t); /* RCPTs without a reply */
 unsigned txn_accepted(const struct txn *t);
 
-/* DATA: sends at most 64 envelopes. True once all are sent. */
+/* DATA: begins the text. Many envelopes are sent now, 64 a call, and true comes
+ * when all are; a few go with the text. */
 bool txn_start(struct txn *t, int64_t now);
 /* Text, unstuffed. More than limit octets are refused. */
 void txn_text(struct txn *t, const void *text, size_t len, uint64_t limit);
