@@ -6,9 +6,10 @@
  * carrier -> spooler  WANT: the next piece of a body; OUTCOME, one for each
  *                     envelope of each task, in any order
  *
- * A task stays the carrier's until its last outcome. Pieces are asked for in
- * order, from offset 0, one or two ahead: that is the flow control. stream is
- * the carrier's own number for the reader.
+ * A task stays the carrier's until its last outcome. Pieces are asked for from
+ * offset 0 on, the next when the last has come (they are read by several
+ * threads, which keep no order): that is the flow control. stream is the
+ * carrier's own number for the reader.
  */
 #ifndef DAEMON_EDGE_CARRY_H
 #define DAEMON_EDGE_CARRY_H

@@ -26,7 +26,7 @@
 #define UNTRIED_DELAY 1 /* seconds */
 #define PATIENCE_MS (300 * 1000) /* for one agent */
 #define GRACE_MS (10 * 1000)
-#define STOP_MS 400 /* for what runs at a stop; the parent waits 500 */
+#define STOP_MS 1300 /* for what runs at a stop; the parent waits 1500 */
 
 struct job {
 	TAILQ_ENTRY(job) entry; /* while it waits to be freed */
@@ -375,7 +375,7 @@ start(void *arg)
 static void
 stop(void *arg)
 {
-	struct timeval tv = { 0, STOP_MS * 1000 };
+	struct timeval tv = { STOP_MS / 1000, STOP_MS % 1000 * 1000 };
 	struct mda *mda = arg;
 
 	mda->stopping = true;

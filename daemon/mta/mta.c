@@ -28,7 +28,7 @@
 #define QUESTIONS 4096 /* open at the dns role */
 #define CONNECTIONS 2000 /* at most, in all */
 #define FILES_KEPT 64 /* descriptors that are for other things */
-#define STOP_MS 400 /* the parent gives a little more */
+#define STOP_MS 1300 /* the parent gives a little more */
 
 struct mta {
 	struct proc *proc;
@@ -440,7 +440,8 @@ on_stop_deadline(evutil_socket_t fd, short what, void *arg)
 static void
 stop(void *arg)
 {
-	static const struct timeval most = { 0, STOP_MS * 1000 };
+	static const struct timeval most = { STOP_MS / 1000,
+		STOP_MS % 1000 * 1000 };
 	struct mta *m = arg;
 
 	m->stopping = evtimer_new(proc_base(m->proc), on_stop_deadline, m);

@@ -69,10 +69,10 @@ static const struct {
 	enum role roles[3];
 	unsigned ms;
 } phases[] = {
-	{ { ROLE_SMTP, ROLE_SCHEDULER, ROLE_SCHEDULER }, 1000 },
-	{ { ROLE_MTA, ROLE_MDA, ROLE_MDA }, 500 },
-	{ { ROLE_SPOOLER, ROLE_SPOOLER, ROLE_SPOOLER }, 2500 },
-	{ { ROLE_CONTROL, ROLE_LOOKUP, ROLE_DNS }, 500 },
+	{ { ROLE_SMTP, ROLE_SCHEDULER, ROLE_SCHEDULER }, 700 },
+	{ { ROLE_MTA, ROLE_MDA, ROLE_MDA }, 1500 },
+	{ { ROLE_SPOOLER, ROLE_SPOOLER, ROLE_SPOOLER }, 2200 },
+	{ { ROLE_CONTROL, ROLE_LOOKUP, ROLE_DNS }, 300 },
 };
 #define PHASES (sizeof(phases) / sizeof(phases[0]))
 
