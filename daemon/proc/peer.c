@@ -318,8 +318,11 @@ on_writable(int fd, short what, void *arg)
 	(void)what;
 	while (evbuffer_get_length(p->out) > 0) {
 		n = write_some(p);
-		if (n == -1 && (errno == EAGAIN || errno == EINTR))
-			break;
+		if (n == -1 && (errno == EAGAIN || errno == EINTR)) {
+			event_add(p->writable, NULL);
+			drained(p);
+			return;
+		}
 		if (n == -1) {
 			close_peer(p);
 			return;
@@ -327,7 +330,7 @@ on_writable(int fd, short what, void *arg)
 		p->written += (uint64_t)n;
 		evbuffer_drain(p->out, (size_t)n);
 	}
-	if (evbuffer_get_length(p->out) == 0)
+	if (event_pending(p->writable, EV_WRITE, NULL))
 		event_del(p->writable);
 	drained(p);
 }
@@ -408,8 +411,9 @@ queue_frame(struct peer *p, uint16_t type, uint16_t flags)
 	f.type = type;
 	f.flags = flags;
 	frame_put(header, &f);
+	/* Written when the handlers of this turn have run, all together. */
 	if (evbuffer_get_length(p->out) == 0)
-		event_add(p->writable, NULL);
+		event_active(p->writable, EV_TIMEOUT, 1);
 	if (evbuffer_add(p->out, header, sizeof(header)) == -1 ||
 	    evbuffer_add(p->out, buf_data(p->composing), f.len) == -1)
 		fatal("out of memory: a message to %s", role_name(p->who));

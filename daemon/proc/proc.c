@@ -258,7 +258,10 @@ proc_main(const struct proc_role *role)
 	struct proc *p = mem_zalloc(sizeof(*p));
 
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGINT, SIG_IGN); /* a terminal's ^C: the parent decides */
+	/* A terminal's ^C and a supervisor's end of the whole process group
+	 * are the parent's to act on: it stops the roles in order. */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	mono_open_test_clock();
 	raise_file_limit();

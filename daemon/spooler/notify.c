@@ -167,12 +167,35 @@ committed(void *ctx, enum queue_status st)
 	round_over(n, 0);
 }
 
+/* The last line of history tells apart who said it and what: "WHEN RESULT
+ * remote=HOST [ADDRESS] status=REPLY". Cuts the line where the host ends. */
+static void
+last_words(struct envelope *e, struct bounce_failure *f)
+{
+	char *line, *remote, *status;
+
+	f->status = e->error == NULL ? "" : e->error;
+	f->remote = "";
+	if (e->histories == 0)
+		return;
+	line = e->history[e->histories - 1];
+	remote = strstr(line, " remote=");
+	status = remote == NULL ? NULL : strstr(remote, " status=");
+	if (status == NULL)
+		return;
+	*status = '\0';
+	f->status = status + strlen(" status=");
+	f->remote = remote + strlen(" remote=");
+	if (strcmp(f->remote, "-") == 0)
+		f->remote = "";
+}
+
 static struct buf *
 write_bounce(struct notice *n)
 {
 	struct bounce_failure *f = mem_zarray(n->n, sizeof(*f));
 	struct buf *out = buf_new(BOUNCE_MAX);
-	const struct envelope *e;
+	struct envelope *e;
 	struct bounce b = { 0 };
 	size_t i;
 
@@ -180,8 +203,7 @@ write_bounce(struct notice *n)
 		e = &n->failed[i];
 		f[i].recipient = e->recipient;
 		f[i].destination = e->destination;
-		f[i].status = e->error == NULL ? "" : e->error;
-		f[i].remote = "";
+		last_words(e, &f[i]);
 		f[i].last_try = e->last_try;
 		f[i].expired = e->last_try >= e->expires;
 	}
