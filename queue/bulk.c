@@ -325,6 +325,23 @@ name(struct bulk *b, uint64_t evpid)
 	b->evpids[b->n++] = evpid;
 }
 
+/* An id as the caller gave it, who may mean something by recipient number 0,
+ * which is no envelope's. */
+static bool
+parse_id(char digits[IDENT_TEXT_MAX], uint64_t *evpid)
+{
+	uint64_t msgid;
+	bool whole = strcmp(digits + IDENT_MSGID_DIGITS, "0000") == 0;
+
+	if (!whole)
+		return ident_evpid_parse(digits, evpid);
+	digits[IDENT_MSGID_DIGITS] = '\0';
+	if (!ident_msgid_parse(digits, &msgid))
+		return false;
+	*evpid = ident_evpid(msgid, 0);
+	return true;
+}
+
 /* A carried bulk may stand in the journal twice: the ids of an earlier copy
  * come again, which changes nothing. */
 void
@@ -366,7 +383,7 @@ bulk_replay(
 	for (line++; end - line >= IDENT_TEXT_MAX; line += IDENT_TEXT_MAX) {
 		memcpy(digits, line, IDENT_EVPID_DIGITS);
 		digits[IDENT_EVPID_DIGITS] = '\0';
-		if (!ident_evpid_parse(digits, &evpid))
+		if (!parse_id(digits, &evpid))
 			break;
 		if (b->all)
 			(void)tally_add(b->later, evpid);

@@ -129,7 +129,8 @@ void queue_done(struct queue *q, uint64_t evpid, const char *outcome,
  * One verb ("hold", "release", "remove", ...) for many, durable before cb runs,
  * which gets a number for it. The caller then makes images or dones of it at
  * leisure and calls queue_bulk_done(); after a crash in between, loading
- * reports it again. all: every envelope committed so far.
+ * reports it again. all: every envelope committed so far. Ids are kept as they
+ * are given: recipient number 0 may mean something to the caller.
  */
 void queue_bulk(struct queue *q, const char *verb, bool all,
     const uint64_t *evpids, size_t n,

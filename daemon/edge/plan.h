@@ -25,6 +25,9 @@ enum plan_type {
 #define PLAN_BATCH 64 /* ids of one DUE */
 #define PLAN_ROWS 256 /* of one KNOWN */
 #define PLAN_IDS 4096 /* of one VERB */
+#define PLAN_WHOLE                                                             \
+	0 /* recipient number in a VERB: all of this message, with
+		      * those that are not loaded yet */
 
 /* Which carrier an envelope goes to: mta or mda. */
 enum plan_kind {

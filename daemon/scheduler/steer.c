@@ -13,7 +13,7 @@
 #include "lib/cli/exitcode.h"
 
 #define VERBS_WAITING 256
-#define VERB_IDS (1u << 20) /* of one question, messages counted out */
+#define VERB_IDS (1u << 20) /* of one question */
 
 struct verb {
 	TAILQ_ENTRY(verb) link;
@@ -148,6 +148,19 @@ send_all(struct steer *s)
 	free(m);
 }
 
+/* Of a message only whether it is known: the spooler passes over those of its
+ * envelopes that are in flight. */
+static enum agenda_state
+state_of(const struct agenda *a, uint64_t evpid)
+{
+	uint64_t one;
+
+	if (ident_rcpt(evpid) != PLAN_WHOLE)
+		return agenda_find(a, evpid);
+	one = agenda_of_message(a, ident_msgid(evpid));
+	return one == 0 ? AGENDA_NONE : AGENDA_WAITING;
+}
+
 /* The next ids, packed to the front of their part of the list. False: there
  * are none left. */
 static bool
@@ -160,7 +173,7 @@ send_some(struct steer *s)
 	m = new_message(s);
 	v->sent = v->sent_end = v->at;
 	for (; v->at < v->n && m->n < PLAN_IDS; v->at++) {
-		state = agenda_find(s->agenda, v->evpids[v->at]);
+		state = state_of(s->agenda, v->evpids[v->at]);
 		v->known |= state != AGENDA_NONE;
 		if (state == AGENDA_FLYING && !reaches_flying(v->kind)) {
 			v->skipped++;
@@ -190,6 +203,39 @@ steer_next(struct steer *s)
 }
 
 static void
+change_one(struct steer *s, uint64_t evpid, int64_t now)
+{
+	if (s->now->kind == PLAN_HOLD)
+		agenda_hold(s->agenda, evpid);
+	else if (s->now->kind == PLAN_RELEASE)
+		agenda_release(s->agenda, evpid);
+	else if (s->now->kind == PLAN_SCHEDULE)
+		agenda_schedule(s->agenda, evpid, now);
+	else
+		agenda_remove(s->agenda, evpid);
+}
+
+/* The ring is left alone until it has been walked: a removal changes it. */
+static void
+change_message(struct steer *s, uint64_t msgid, int64_t now)
+{
+	uint64_t first = agenda_of_message(s->agenda, msgid), at = first;
+	uint64_t *ids = NULL;
+	size_t n = 0, i;
+
+	while (at != 0 && (n == 0 || at != first)) {
+		if ((n & (n - 1)) == 0) /* a power of two: it is full */
+			ids =
+			    mem_rearray(ids, n == 0 ? 1 : 2 * n, sizeof(*ids));
+		ids[n++] = at;
+		at = agenda_sibling(s->agenda, at);
+	}
+	for (i = 0; i < n; i++)
+		change_one(s, ids[i], now);
+	free(ids);
+}
+
+static void
 change_some(struct steer *s)
 {
 	const struct verb *v = s->now;
@@ -197,14 +243,10 @@ change_some(struct steer *s)
 	size_t i;
 
 	for (i = v->sent; i < v->sent_end; i++) {
-		if (v->kind == PLAN_HOLD)
-			agenda_hold(s->agenda, v->evpids[i]);
-		else if (v->kind == PLAN_RELEASE)
-			agenda_release(s->agenda, v->evpids[i]);
-		else if (v->kind == PLAN_SCHEDULE)
-			agenda_schedule(s->agenda, v->evpids[i], now);
+		if (ident_rcpt(v->evpids[i]) == PLAN_WHOLE)
+			change_message(s, ident_msgid(v->evpids[i]), now);
 		else
-			agenda_remove(s->agenda, v->evpids[i]);
+			change_one(s, v->evpids[i], now);
 	}
 }
 
@@ -288,26 +330,17 @@ add_id(struct verb *v, uint64_t evpid)
 	return true;
 }
 
-/* An envelope's id, or a message's: then all that are known of it. One that is
- * not known goes to the spooler all the same, which may be loading still. */
+/* An envelope's id, or a message's. One that is not known here goes to the
+ * spooler all the same, which may be loading still. */
 static bool
-add_arg(struct steer *s, struct verb *v, const char *arg)
+add_arg(struct verb *v, const char *arg)
 {
-	uint64_t id, first, at;
+	uint64_t id;
 
 	if (ident_evpid_parse(arg, &id))
 		return add_id(v, id);
-	if (!ident_msgid_parse(arg, &id))
-		return false;
-	first = at = agenda_of_message(s->agenda, id);
-	if (first == 0)
-		return add_id(v, ident_evpid(id, 1));
-	do {
-		if (!add_id(v, at))
-			return false;
-		at = agenda_sibling(s->agenda, at);
-	} while (at != first);
-	return true;
+	return ident_msgid_parse(arg, &id) &&
+	    add_id(v, ident_evpid(id, PLAN_WHOLE));
 }
 
 static const struct {
@@ -348,7 +381,7 @@ steer_ask(struct steer *s, struct answer *a, const struct query_ask *q,
 		arg = unpack_str(args);
 		if (q->n == 1 && strcmp(arg, "all") == 0)
 			v->all = true;
-		else if (bad == NULL && !add_arg(s, v, arg))
+		else if (bad == NULL && !add_arg(v, arg))
 			bad = arg;
 	}
 	if (unpack_done(args) == -1) {

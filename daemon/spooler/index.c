@@ -267,13 +267,23 @@ index_of_message(const struct index *ix, uint64_t msgid, unsigned from)
 	return best;
 }
 
+struct entry *
+index_sibling(const struct index *ix, uint64_t msgid, const struct entry *en)
+{
+	struct entry *at = en == NULL ? *slot_of(ix, msgid) : en->chain;
+
+	while (at != NULL && ident_msgid(at->evpid) != msgid)
+		at = at->chain;
+	return at;
+}
+
 bool
 index_any(const struct index *ix, uint64_t msgid, enum entry_flag flag)
 {
-	const struct entry *en;
+	const struct entry *en = NULL;
 
-	for (en = *slot_of(ix, msgid); en != NULL; en = en->chain)
-		if (ident_msgid(en->evpid) == msgid && (en->flags & flag))
+	while ((en = index_sibling(ix, msgid, en)) != NULL)
+		if (en->flags & flag)
 			return true;
 	return false;
 }

@@ -61,6 +61,10 @@ struct entry *index_find(const struct index *ix, uint64_t evpid);
  * number; NULL when there is none. O(recipients). */
 struct entry *index_of_message(
     const struct index *ix, uint64_t msgid, unsigned from);
+/* All envelopes of the message in no order: the one after en, the first after
+ * NULL. Take the next before en is removed. */
+struct entry *index_sibling(
+    const struct index *ix, uint64_t msgid, const struct entry *en);
 /* Whether an envelope of the message has this flag. */
 bool index_any(const struct index *ix, uint64_t msgid, enum entry_flag flag);
 size_t index_count(const struct index *ix);

@@ -39,6 +39,7 @@ struct verb {
 	char *reason;
 	uint64_t *evpids;
 	size_t n;
+	uint32_t skipped;
 	int64_t since;
 };
 
@@ -111,17 +112,44 @@ mean_all(struct verb *v)
 	return done;
 }
 
+/* All envelopes of a message. Those in flight keep the time that the attempt
+ * gives them. */
 static uint32_t
-mean_some(struct verb *v)
+mean_message(struct verb *v, uint64_t msgid, uint32_t *flying)
+{
+	struct entry *en = NULL;
+	uint32_t seen = 0, done = 0;
+
+	while ((en = index_sibling(v->s->index, msgid, en)) != NULL) {
+		seen++;
+		if ((en->flags & ENTRY_INFLIGHT) &&
+		    (v->kind == PLAN_SCHEDULE || v->kind == PLAN_REMOVE))
+			++*flying;
+		else
+			done += mean(v->s, v->kind, en);
+	}
+	v->skipped += seen == 0 ? 1 : seen - done;
+	return done;
+}
+
+static uint32_t
+mean_some(struct verb *v, uint32_t *flying)
 {
 	struct entry *en;
 	uint32_t done = 0;
 	size_t i;
 
 	for (i = 0; i < v->n; i++) {
+		if (ident_rcpt(v->evpids[i]) == PLAN_WHOLE) {
+			done +=
+			    mean_message(v, ident_msgid(v->evpids[i]), flying);
+			continue;
+		}
 		en = index_find(v->s->index, v->evpids[i]);
-		if (en != NULL)
-			done += mean(v->s, v->kind, en);
+		if (en != NULL && mean(v->s, v->kind, en))
+			done++;
+		else
+			v->skipped++;
 	}
 	return done;
 }
@@ -133,32 +161,54 @@ answer(struct verb *v, int status, uint32_t done, const char *text)
 	struct plan_ended m = { .ticket = v->ticket,
 		.status = (uint8_t)status,
 		.done = done,
+		.skipped = v->skipped,
 		.text = text };
 
-	if (!v->all && v->n > done)
-		m.skipped = (uint32_t)v->n - done;
 	plan_ended_put(peer_begin(scheduler), &m);
 	peer_send(scheduler, PLAN_ENDED);
 }
 
 static void
-answer_done(struct verb *v, uint32_t done)
+log_verb(const struct verb *v, uint32_t done)
 {
 	char id[IDENT_TEXT_MAX], quoted[256];
+	const char *key = "all=yes", *text = "";
 
+	if (!v->all && ident_rcpt(v->evpids[0]) == PLAN_WHOLE) {
+		key = "msgid=";
+		text = ident_msgid_text(id, ident_msgid(v->evpids[0]));
+	} else if (!v->all) {
+		key = "evpid=";
+		text = ident_evpid_text(id, v->evpids[0]);
+	}
+	log_info("%s%s event=%s envelopes=%u uid=%u reason=%s", key, text,
+	    verb_names[v->kind], done, v->uid,
+	    text_quote(quoted, sizeof(quoted), v->reason));
+}
+
+static void
+carry_out(struct verb *v)
+{
+	uint32_t done, flying = 0;
+
+	done = v->all ? mean_all(v) : mean_some(v, &flying);
 	if (!v->all && done == 0) {
-		answer(v, v->s->loaded ? EXIT_NOMATCH : EXIT_TEMPFAIL, 0,
-		    v->s->loaded
-			? "no such envelope, or nothing to do for it"
-			: "not loaded yet: the queue is still being read");
+		if (!v->s->loaded)
+			answer(v, EXIT_TEMPFAIL, 0,
+			    v->kind == PLAN_SCHEDULE
+				? "not loaded yet: the queue is being read"
+				: "the queue is being read; it is done when "
+				  "that envelope is met, if there is one");
+		else
+			answer(v, EXIT_NOMATCH, 0,
+			    flying > 0
+				? "in flight: nothing was changed"
+				: "no such envelope, or nothing to do for it");
 		return;
 	}
-	log_info("event=%s %s%s envelopes=%u uid=%u reason=%s",
-	    verb_names[v->kind], v->all ? "all" : "evpid=",
-	    v->all ? "" : ident_evpid_text(id, v->evpids[0]), done, v->uid,
-	    text_quote(quoted, sizeof(quoted), v->reason));
+	log_verb(v, done);
 	answer(v, EXIT_DONE, done,
-	    v->all && !v->s->loaded ? "and all that is still being read" : "");
+	    v->s->loaded ? "" : "and what is still being read");
 }
 
 static void
@@ -175,7 +225,7 @@ durable(void *ctx, enum queue_status st, uint64_t bulk)
 	}
 	v->bulk = bulk;
 	v->ready = true;
-	answer_done(v, v->all ? mean_all(v) : mean_some(v));
+	carry_out(v);
 	next_turn(v->s);
 }
 
@@ -204,7 +254,7 @@ verbs_on_verb(void *arg, struct message *m)
 	free(pv);
 	if (v->kind == PLAN_SCHEDULE) {
 		/* Only a time in memory: a restart tries what is due anyway. */
-		answer_done(v, v->all ? mean_all(v) : mean_some(v));
+		carry_out(v);
 		verb_free(v);
 		return 0;
 	}
@@ -326,6 +376,17 @@ anything_ready(const struct spooler *s)
 	return false;
 }
 
+static void
+write_message(struct spooler *s, uint64_t msgid)
+{
+	struct entry *en = index_sibling(s->index, msgid, NULL), *next;
+
+	for (; en != NULL; en = next) {
+		next = index_sibling(s->index, msgid, en);
+		write_out(s, en);
+	}
+}
+
 /* A few at once need no walk over a long queue. */
 static void
 write_named(struct verb *v)
@@ -334,6 +395,10 @@ write_named(struct verb *v)
 	size_t i;
 
 	for (i = 0; i < v->n; i++) {
+		if (ident_rcpt(v->evpids[i]) == PLAN_WHOLE) {
+			write_message(v->s, ident_msgid(v->evpids[i]));
+			continue;
+		}
 		en = index_find(v->s->index, v->evpids[i]);
 		if (en != NULL)
 			write_out(v->s, en);
@@ -439,7 +504,8 @@ names(const struct verb *v, uint64_t evpid)
 	size_t i;
 
 	for (i = 0; i < v->n; i++)
-		if (v->evpids[i] == evpid)
+		if (v->evpids[i] == evpid ||
+		    v->evpids[i] == ident_evpid(ident_msgid(evpid), PLAN_WHOLE))
 			return true;
 	return false;
 }

@@ -71,6 +71,12 @@ ok $d->wait(sub { $d->queue == 3 }, 10), 'all are there after kill -9';
 is state_of($one), 'held', 'still held';
 like state_of($two), qr/^held,(?!held)/, 'one of the two still is not';
 
+ctl_is 0, ['pause', 'envelope', $two], 'the message is held again';
+$d->kill9;
+$d->run;
+ok $d->wait(sub { $d->queue == 3 }, 10), 'killed at once after that';
+is state_of($two), 'held,held', 'it was meant as a whole';
+
 ctl_is 0, [qw(resume envelope all)], 'all are released';
 $before = attempts();
 ctl_is 0, [qw(schedule all)], 'all are due now';

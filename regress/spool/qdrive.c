@@ -6,7 +6,8 @@
  *   qdrive SPOOL storm SIZE G     for ever: commits, and ends or defers some
  *   qdrive SPOOL cycle N SIZE     N messages, each ended as soon as it is taken
  *   qdrive SPOOL drain            marks everything done
- *   qdrive SPOOL bulk VERB        a bulk verb for all, then _exit at once
+ *   qdrive SPOOL bulk VERB [MSG]  a bulk verb for all or for one message, as
+ *                                 recipient 0000; then _exit at once
  *   qdrive SPOOL defer            a new image for everything
  *   qdrive SPOOL crash ...        put, defer or drain without settling: _exit
  *
@@ -241,9 +242,12 @@ on_bulk(void *ctx, uint64_t bulk, const char *verb, bool all,
     const uint64_t *evpids, size_t n)
 {
 	struct drive *d = ctx;
+	char id[IDENT_TEXT_MAX];
+	size_t i;
 
-	(void)evpids;
 	say("BULK %s all=%d n=%zu\n", verb, all, n);
+	for (i = 0; i < n; i++)
+		say("NAMED %s\n", ident_evpid_text(id, evpids[i]));
 	queue_bulk_done(d->q, bulk);
 }
 
@@ -397,6 +401,7 @@ static void
 act(struct drive *d, int argc, char **argv, uint64_t began)
 {
 	const char *verb = argv[2];
+	uint64_t message = 0;
 
 	d->rcpts = 1;
 	d->wide = 20;
@@ -431,8 +436,10 @@ act(struct drive *d, int argc, char **argv, uint64_t began)
 		change_all(d, false);
 	else if (strcmp(verb, "bulk") == 0) {
 		d->open = 1;
-		queue_bulk(d->q, argc > 3 ? argv[3] : "hold", true, NULL, 0,
-		    on_bulked, d);
+		if (argc > 4)
+			message = ident_evpid(strtoull(argv[4], NULL, 16), 0);
+		queue_bulk(d->q, argc > 3 ? argv[3] : "hold", argc <= 4,
+		    &message, argc > 4, on_bulked, d);
 		while (d->open > 0)
 			turn(d, 100);
 	}

@@ -273,6 +273,9 @@ note('a bulk verb survives');
 like(drive('crash', 'bulk', 'hold'), qr/BULKED 0/, 'accepted');
 like(drive('list'), qr/BULK hold all=1 n=0\nENV/, 'reported first');
 unlike(drive('list'), qr/BULK/, 'and once it is done no more');
+like(drive('crash', 'bulk', 'hold', '0123456789ab'), qr/BULKED 0/, 'of one');
+like(drive('list'), qr/BULK hold all=0 n=1\nNAMED 0123456789ab0000\n/,
+    'a message as a whole is told apart');
 
 note('a clean stop leaves files alone');
 @ids = settled(4, 100);

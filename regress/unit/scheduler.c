@@ -472,9 +472,35 @@ a_message_means_all_its_envelopes(void **state)
 	read_by_now(r);
 	ask_one(r, QUERY_SCHEDULE, "000000000009");
 	until(r, &r->verbs, 1);
-	assert_int_equal(r->verb.n, 5);
+	assert_int_equal(r->verb.n, 1);
+	assert_true(r->verb.evpids[0] == ident_evpid(9, PLAN_WHOLE));
 	ended(r, EXIT_DONE, 5, 0, "");
 	until(r, &r->taken, 5);
+	for (i = 1; i <= 4; i++)
+		settled(r, ident_evpid(9, i), PLAN_AGAIN, mono_wall() + 3600);
+	read_by_now(r);
+	ask_one(r, QUERY_REMOVE, "000000000009"); /* the fifth still flies */
+	until(r, &r->verbs, 2);
+	ended(r, EXIT_DONE, 4, 1, "");
+	until(r, &r->ends, 2);
+	assert_int_equal(r->end.status, EXIT_PARTIAL);
+	settled(r, ident_evpid(9, 5), PLAN_AGAIN, mono_wall());
+	until(r, &r->taken, 6);
+	rig_free(r);
+}
+
+static void
+a_message_unknown_here_is_the_spoolers_to_know(void **state)
+{
+	struct rig *r = rig_new("");
+
+	(void)state;
+	ask_one(r, QUERY_HOLD, "000000000009");
+	until(r, &r->verbs, 1);
+	assert_true(r->verb.evpids[0] == ident_evpid(9, PLAN_WHOLE));
+	ended(r, EXIT_NOMATCH, 0, 1, "no such envelope, or nothing to do");
+	until(r, &r->ends, 1);
+	assert_int_equal(r->end.status, EXIT_NOMATCH);
 	rig_free(r);
 }
 
@@ -589,6 +615,8 @@ main(void)
 		cmocka_unit_test(a_hold_in_flight_is_the_spoolers),
 		cmocka_unit_test(an_unknown_id_is_the_spoolers_to_know),
 		cmocka_unit_test(a_message_means_all_its_envelopes),
+		cmocka_unit_test(
+		    a_message_unknown_here_is_the_spoolers_to_know),
 		cmocka_unit_test(many_ids_go_in_parts),
 		cmocka_unit_test(all_is_what_was_known_before),
 		cmocka_unit_test(a_refused_verb_changes_nothing),
