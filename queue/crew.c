@@ -15,11 +15,14 @@
 
 STAILQ_HEAD(job_list, job);
 
+#define UNSAID_MOST 32
+
 struct crew {
 	pthread_mutex_t lock;
 	pthread_cond_t work;
 	struct job_list urgent, patient, delivered;
 	unsigned busy;
+	unsigned unsaid; /* patient jobs delivered without a signal */
 	bool stop, started, signalled;
 	bool over; /* the caller's thread only: the workers are gone */
 	int fds[2];
@@ -75,6 +78,7 @@ signal_caller(struct crew *c)
 {
 	ssize_t n;
 
+	c->unsaid = 0;
 	if (c->signalled)
 		return;
 	c->signalled = true;
@@ -108,7 +112,11 @@ worker(void *arg)
 		pthread_mutex_lock(&c->lock);
 		STAILQ_INSERT_TAIL(&c->delivered, j, link);
 		c->busy--;
-		signal_caller(c);
+		/* Nobody waits for patient jobs: the caller is not woken for
+		 * each of them while there are more. */
+		if (from == &c->urgent || ++c->unsaid >= UNSAID_MOST ||
+		    STAILQ_EMPTY(&c->patient))
+			signal_caller(c);
 	}
 	pthread_mutex_unlock(&c->lock);
 	return NULL;
@@ -206,9 +214,8 @@ crew_calm(struct crew *c)
 	char drop[16];
 
 	pthread_mutex_lock(&c->lock);
-	while (read(c->fds[0], drop, sizeof(drop)) > 0)
-		;
-	c->signalled = false;
+	if (read(c->fds[0], drop, sizeof(drop)) > 0)
+		c->signalled = false;
 	pthread_mutex_unlock(&c->lock);
 }
 
