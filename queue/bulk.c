@@ -33,14 +33,16 @@ struct bulk {
 	void *ctx;
 };
 
+enum reason {
+	ASKED,
+	CARRIED,
+	ENDED
+};
+
 struct part {
 	struct draft d;
 	uint64_t id;
-	enum {
-		ASKED,
-		CARRIED,
-		ENDED
-	} why;
+	enum reason why;
 	char text[];
 };
 
@@ -178,7 +180,8 @@ finish_part(struct job *j)
 }
 
 static void
-submit_part(struct queue *q, uint64_t id, int why, bool flush, const char *text)
+submit_part(
+    struct queue *q, uint64_t id, enum reason why, bool flush, const char *text)
 {
 	size_t len = strlen(text);
 	struct part *p = mem_zalloc(sizeof(*p) + len + 1);
@@ -198,7 +201,7 @@ submit_part(struct queue *q, uint64_t id, int why, bool flush, const char *text)
 
 /* Writes the bulk with these ids, in as many parts as they need; how many. */
 static unsigned
-submit_parts(struct queue *q, const struct bulk *b, int why,
+submit_parts(struct queue *q, const struct bulk *b, enum reason why,
     const uint64_t *evpids, size_t n)
 {
 	size_t most = (q->put_max - 128) / IDENT_TEXT_MAX, at = 0, i, here;
