@@ -45,6 +45,15 @@ struct piece {
 	void *ctx;
 };
 
+/* What is missing together with its bucket was not taken away by itself. */
+static enum queue_status
+why_not(const struct layout *l, uint64_t msgid)
+{
+	return errno == ENOENT && layout_bucket_there(l, msgid)
+	    ? QUEUE_GONE
+	    : QUEUE_UNAVAILABLE;
+}
+
 static void
 run_fetch(struct job *j)
 {
@@ -54,7 +63,7 @@ run_fetch(struct job *j)
 	f->text = layout_read_all(&j->q->layout,
 	    layout_envelope(name, f->evpid), ENVFILE_MAX, &f->len);
 	if (f->text == NULL) {
-		f->status = errno == ENOENT ? QUEUE_GONE : QUEUE_UNAVAILABLE;
+		f->status = why_not(&j->q->layout, ident_msgid(f->evpid));
 		return;
 	}
 	f->differs = envfile_check(f->text, f->len) != ENVFILE_WHOLE;
@@ -160,7 +169,7 @@ open_body(struct piece *p)
 	if (fd == -1)
 		fd = layout_open_read(l, layout_message(name, p->msgid), NULL);
 	if (fd == -1) {
-		p->status = errno == ENOENT ? QUEUE_GONE : QUEUE_UNAVAILABLE;
+		p->status = why_not(l, p->msgid);
 		return -1;
 	}
 	if (pread(fd, head, sizeof(head), 0) != (ssize_t)sizeof(head) ||

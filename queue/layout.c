@@ -33,6 +33,17 @@ layout_bucket_name(char name[LAYOUT_NAME_MAX], unsigned bucket)
 	return name;
 }
 
+bool
+layout_bucket_there(const struct layout *l, uint64_t msgid)
+{
+	char name[LAYOUT_NAME_MAX];
+	struct stat st;
+
+	layout_bucket_name(name, layout_bucket(msgid));
+	return fstatat(l->root, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    S_ISDIR(st.st_mode);
+}
+
 const char *
 layout_message(char name[LAYOUT_NAME_MAX], uint64_t msgid)
 {

@@ -203,6 +203,19 @@ index_add(struct index *ix, const struct envelope *e, uint64_t size)
 	return en;
 }
 
+bool
+index_excuse(struct index *ix, struct entry *en, const char *reason)
+{
+	const char *error;
+
+	if (strcmp(en->error, reason) == 0)
+		return false;
+	error = atom_get(ix, reason);
+	atom_drop(ix, en->error);
+	en->error = error;
+	return true;
+}
+
 struct entry *
 index_add_broken(struct index *ix, uint64_t evpid, const char *reason)
 {

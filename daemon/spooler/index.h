@@ -51,6 +51,8 @@ struct entry *index_add(
     struct index *ix, const struct envelope *e, uint64_t size);
 /* Takes over what an attempt or a verb changed. */
 void index_update(struct index *ix, struct entry *en, const struct envelope *e);
+/* Why it is not tried now, for the listing; false: that is known. */
+bool index_excuse(struct index *ix, struct entry *en, const char *reason);
 /* One that cannot be read: only the id and a reason. */
 struct entry *index_add_broken(
     struct index *ix, uint64_t evpid, const char *reason);

@@ -66,6 +66,17 @@ send_task(struct batch *b)
 	free(b);
 }
 
+/* Says once why an envelope stays, in the log and in the listing. */
+static void
+excuse(struct spooler *s, struct entry *en, const char *event, const char *why)
+{
+	char id[IDENT_TEXT_MAX];
+
+	if (index_excuse(s->index, en, why))
+		log_warn("evpid=%s event=%s text=\"%s\"",
+		    ident_evpid_text(id, en->evpid), event, why);
+}
+
 /* An envelope that cannot be given out now. */
 static void
 not_readable(
@@ -86,8 +97,11 @@ not_readable(
 		known_settled(s, evpid, PLAN_GONE, 0);
 	} else if (st == QUEUE_DAMAGED) {
 		en->flags |= ENTRY_BROKEN;
+		excuse(s, en, "damaged",
+		    "its file is cut short, edited or damaged");
 		known_settled(s, evpid, PLAN_HELD, 0);
 	} else {
+		excuse(s, en, "unavailable", "its file cannot be read");
 		en->next_try = (uint32_t)(mono_wall() + UNREADABLE_DELAY);
 		known_settled(s, evpid, PLAN_AGAIN, en->next_try);
 	}

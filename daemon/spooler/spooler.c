@@ -139,11 +139,10 @@ static void
 on_anomaly(void *ctx, const char *name, const char *reason)
 {
 	struct spooler *s = ctx;
-	char quoted[300];
 
+	(void)name;
+	(void)reason; /* the queue has said it */
 	s->count.alarms++;
-	log_warn("event=anomaly file=%s text=%s",
-	    text_quote(quoted, sizeof(quoted), name), reason);
 }
 
 static void
