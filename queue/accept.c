@@ -287,6 +287,10 @@ put_finish(struct job *j)
 	e->pending--;
 	if (p->d.status == QUEUE_OK) {
 		entry_pin(q, e, p->d.slot);
+		e->seq = p->d.seq;
+		e->slot = p->d.slot;
+		e->at =
+		    p->d.at + (p->ends_text == NULL ? 0 : p->d.part[0].iov_len);
 		for (i = 0; i < e->leaves; i++)
 			(void)tally_add(
 			    q->tally, ident_evpid(p->msgid, e->leaf[i].rcpt));

@@ -193,7 +193,7 @@ queue_image(struct queue *q, uint64_t evpid, const char *text, size_t len,
 	c->d.part[1].iov_len = len;
 	c->d.parts = 2;
 	leaf_text(l, c->text, 0, len);
-	l->dirty = true;
+	l->dirty = l->image = true;
 	/* An edit that was read may be overwritten by what came of it. */
 	if (l->seen != 0)
 		l->edited = false;

@@ -291,14 +291,14 @@ wanted(struct queue *q, uint64_t low)
 	    (q->work_since != 0 && q->now >= q->work_since + AFTER_WORK_MS);
 }
 
-/* A verb that takes long must not hold the ring's end where it began. */
+/* What takes long must not hold the ring's end where it began. */
 static bool
-crowded(const struct queue *q)
+crowded(const struct queue *q, unsigned part)
 {
 	uint64_t size, used;
 
 	ring_use(q->ring, &size, &used);
-	return used > size / 4;
+	return used > size / part;
 }
 
 void
@@ -316,8 +316,10 @@ checkpoint_turn(struct queue *q)
 		return;
 	}
 	low = lowest(q);
-	if (crowded(q))
+	if (crowded(q, 4))
 		bulk_carry(q, low);
+	if (crowded(q, 3))
+		forward_turn(q, low);
 	if (asked != NULL && low <= q->low)
 		answer_syncers(
 		    q, false, TAILQ_EMPTY(&q->retry) ? QUEUE_OK : QUEUE_FAILED);

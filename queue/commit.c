@@ -62,6 +62,13 @@ draft_of(struct job *j)
 	return (struct draft *)(void *)j;
 }
 
+/* Mail that may still be refused. */
+static bool
+is_mail(struct job *j)
+{
+	return draft_of(j)->kind == JOURNAL_PUT && !draft_of(j)->carried;
+}
+
 static void
 answer(struct committer *c, struct drafts *list, enum queue_status status)
 {
@@ -185,7 +192,7 @@ give_up(struct committer *c, struct drafts *group, struct drafts *batch)
 		STAILQ_REMOVE_HEAD(group, link);
 		if (j == &c->cut.job)
 			continue;
-		if (draft_of(j)->kind == JOURNAL_PUT)
+		if (is_mail(j))
 			STAILQ_INSERT_TAIL(&c->refused, j, link);
 		else
 			STAILQ_INSERT_TAIL(&again, j, link);
@@ -290,7 +297,7 @@ write_group(struct committer *c, struct drafts *group, size_t total)
 		d->slot = (unsigned)c->slot;
 		d->at = at + JOURNAL_RECORD_HEAD;
 		at += journal_record_size(d->length);
-		commits += d->kind == JOURNAL_PUT;
+		commits += is_mail(j);
 	}
 	add_iov(c, &n, zeros, size - JOURNAL_GROUP_HEAD - total);
 	since = crew_clock(c->crew);
@@ -359,8 +366,7 @@ wait_for_room(struct committer *c, struct drafts *batch)
 
 	while ((j = STAILQ_FIRST(batch)) != NULL) {
 		STAILQ_REMOVE_HEAD(batch, link);
-		STAILQ_INSERT_TAIL(
-		    draft_of(j)->kind == JOURNAL_PUT ? &mail : &rest, j, link);
+		STAILQ_INSERT_TAIL(is_mail(j) ? &mail : &rest, j, link);
 	}
 	STAILQ_CONCAT(batch, &rest);
 	if (wait)
@@ -387,7 +393,7 @@ need_of(const struct committer *c, struct drafts *batch)
 
 	if (c->failures > 0)
 		return RING_SPARE;
-	if (draft_of(j)->kind == JOURNAL_PUT)
+	if (is_mail(j))
 		return RING_MAIL;
 	STAILQ_FOREACH(j, batch, link)
 	if (draft_of(j)->kind == JOURNAL_MARK)

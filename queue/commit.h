@@ -28,6 +28,7 @@ struct draft {
 	struct job job;
 	enum journal_kind kind;
 	bool flush; /* somebody waits; else within a second */
+	bool carried; /* a put that was taken long ago: not to be refused */
 	struct iovec part[DRAFT_PARTS];
 	int parts;
 	/* In the committer's thread, before it is written; may be NULL. */

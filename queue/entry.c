@@ -235,8 +235,12 @@ void
 entry_consider(struct queue *q, struct entry *e)
 {
 	/* What is on its way comes back here. */
-	if (e->busy || e->pending > 0 || e->replayed || e->unknown) {
+	if (e->busy || e->pending > 0 || e->replayed) {
 		leave_list(e);
+		return;
+	}
+	if (e->unknown) {
+		join_list(e, &q->unseen, 0);
 		return;
 	}
 	if (!has_work(q, e)) {

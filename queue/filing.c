@@ -235,7 +235,9 @@ removed(struct work *w, const char *name, int *error)
 		w->unlinked++;
 		return true;
 	}
-	if (errno != ENOENT && errno != ENOTDIR)
+	/* A bucket that was moved away may come back with it. */
+	if ((errno != ENOENT && errno != ENOTDIR) ||
+	    !layout_bucket_there(&w->job.q->layout, w->msgid))
 		*error = errno;
 	return false;
 }
@@ -352,6 +354,11 @@ finish_work(struct job *j)
 		complain(
 		    q, e, w->write_message ? "settle" : "unlink", w->error);
 		good = false;
+		/* The journal has it: memory is for what comes and goes. */
+		if (w->write_message && e->source == IN_MEMORY) {
+			e->source = IN_JOURNAL;
+			entry_drop_body(q, e);
+		}
 	} else {
 		for (i = 0; i < w->n; i++)
 			good = take_act(q, e, &w->acts[i]) && good;

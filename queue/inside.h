@@ -41,6 +41,7 @@ struct leaf {
 	bool dirty; /* text is newer than the file */
 	bool done;
 	bool force; /* the file's odd text is to be overwritten */
+	bool image; /* its text has a record of its own */
 	bool edited; /* a person's text stands in the file; ours stays here */
 	uint32_t seen; /* crc32c of the file's text that discover read */
 	struct blob *blob; /* NULL: the text is in the file only */
@@ -68,7 +69,8 @@ struct entry {
 	int pin, pin_next; /* slots whose records it still needs; -1 */
 	enum source source;
 	struct blob *head, *record, *body; /* IN_MEMORY; else NULL */
-	unsigned slot; /* IN_JOURNAL */
+	uint64_t seq; /* of its put, the first time; 0: not here */
+	unsigned slot; /* of the put's record */
 	uint64_t at;
 	bool busy; /* a file job runs */
 	bool put; /* its message record is in memory or journal */
@@ -112,6 +114,7 @@ struct queue {
 	struct hmap *entries; /* by msgid */
 	struct hmap *txns; /* open ones, by msgid */
 	struct entries soon, later, retry;
+	struct entries unseen; /* unknown ones: their bucket is not readable */
 	unsigned jobs; /* file jobs on their way */
 	unsigned pins[RING_SLOTS];
 	uint64_t last_seq; /* flushed and answered */
@@ -129,6 +132,11 @@ struct queue {
 	bool loaded;
 
 	struct bulks bulks;
+
+	unsigned forwarding; /* messages */
+	uint64_t forward_limit; /* what was in use below this is moved on */
+	uint64_t forward_seq; /* last_seq when the round began */
+	uint64_t forward_records; /* written for it */
 
 	enum checkpoint_state checkpoint;
 	uint64_t low; /* of the last mark */
@@ -212,6 +220,10 @@ void bulk_replayed_put(struct queue *q, uint64_t msgid, uint64_t seq);
 /* Writes those anew whose record pins the segment that begins at low. */
 void bulk_carry(struct queue *q, uint64_t low);
 void bulk_free_all(struct queue *q);
+
+/* forward */
+/* The same for messages that do not get into files. */
+void forward_turn(struct queue *q, uint64_t low);
 
 /* checkpoint */
 void checkpoint_turn(struct queue *q);

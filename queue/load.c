@@ -243,6 +243,7 @@ merge(struct queue *q, struct walk *w, struct entry *e,
 	else if (w->error != 0) {
 		/* Who else is alive in this message cannot be known. */
 		e->unknown = true;
+		entry_consider(q, e);
 		return 1;
 	} else
 		count = take_changed(q, w, e, found, n);
@@ -437,6 +438,14 @@ finish_discovery(struct job *j)
 	size_t i, n = 0;
 
 	e = entry_get(q, w->only);
+	if (e != NULL && e->unknown && w->error == 0) {
+		/* Its bucket can be read again: as at the start. */
+		e->unknown = false;
+		count = take_changed(q, w, e, w->found, w->count);
+		m = find(w->found, w->count, ident_evpid(w->only, 0));
+		entry_consider(q, e);
+		w->count = 0;
+	}
 	for (i = 0; i < w->count; i++) {
 		if (ident_rcpt(w->found[i].id) == 0) {
 			m = &w->found[i];
@@ -451,7 +460,7 @@ finish_discovery(struct job *j)
 		fresh[n++] = w->found[i];
 		count++;
 	}
-	if (count > 0 && m != NULL)
+	if (n > 1 && m != NULL)
 		(void)take_files(q, w, fresh, n);
 	d->cb(d->ctx,
 	    w->error != 0   ? QUEUE_UNAVAILABLE

@@ -98,6 +98,7 @@ queue_open(const struct queue_options *o, char *err, size_t errlen)
 	TAILQ_INIT(&q->soon);
 	TAILQ_INIT(&q->later);
 	TAILQ_INIT(&q->retry);
+	TAILQ_INIT(&q->unseen);
 	LIST_INIT(&q->bulks);
 	STAILQ_INIT(&q->syncers);
 	q->now = mono_ms();

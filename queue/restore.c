@@ -17,6 +17,8 @@
 #include "queue/inside.h"
 #include "queue/replay.h"
 
+#define AGAIN 23 /* octets of "again SEQ\n" */
+
 static struct entry *
 replayed(struct queue *q, uint64_t msgid)
 {
@@ -58,6 +60,9 @@ replay_record(struct entry *e, const char *record, size_t len)
 		if (ident_msgid(id) != e->m.msgid)
 			continue;
 		l = entry_leaf_make(e, ident_rcpt(id));
+		/* A put that was carried on comes after its changes. */
+		if (l->done || l->blob != NULL)
+			continue;
 		leaf_text(l, b, at, n);
 		l->dirty = true;
 	}
@@ -90,13 +95,19 @@ replay_put(struct queue *q, const struct replay_record *rec)
 {
 	const char *p = rec->payload, *end = p + rec->len, *line;
 	char digits[IDENT_TEXT_MAX];
+	uint64_t id, seq = rec->seq;
 	bool large = false;
 	struct message m;
 	struct entry *e;
-	uint64_t id;
 
-	if (rec->len > 5 && memcmp(p, "ends ", 5) == 0) {
-		line = memchr(p, '\n', rec->len);
+	if (rec->len > AGAIN && memcmp(p, "again ", 6) == 0) {
+		memcpy(digits, p + 6, 16);
+		digits[16] = '\0';
+		seq = strtoull(digits, NULL, 16);
+		p += AGAIN;
+	}
+	if (end - p > 5 && memcmp(p, "ends ", 5) == 0) {
+		line = memchr(p, '\n', (size_t)(end - p));
 		if (line == NULL)
 			return;
 		for (p += 5; line - p >= IDENT_EVPID_DIGITS;
@@ -121,7 +132,8 @@ replay_put(struct queue *q, const struct replay_record *rec)
 	e->m = m;
 	e->put = true;
 	entry_pin(q, e, rec->slot);
-	bulk_replayed_put(q, m.msgid, rec->seq);
+	e->seq = seq;
+	bulk_replayed_put(q, m.msgid, seq);
 	if (large) {
 		e->source = IN_INCOMING;
 		replay_reference(q, e);
@@ -168,7 +180,7 @@ replay_one(void *ctx, const struct replay_record *rec)
 		memcpy(b->data, rec->payload + IDENT_TEXT_MAX, b->len);
 		leaf_text(l, b, 0, b->len);
 		blob_unref(b);
-		l->dirty = true;
+		l->dirty = l->image = true;
 		entry_pin(q, e, rec->slot);
 		break;
 	case JOURNAL_BULK:
