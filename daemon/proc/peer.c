@@ -109,14 +109,15 @@ dispatch(struct peer *p, struct message *m)
 		fatal("event=breach peer=%s type=%#x: no such message here",
 		    role_name(p->who), m->type);
 	if (m->type != QUERY_LINE)
-		trace(TRACE_IMSG, "peer=%s msg=%s len=%zu", role_name(p->who),
-		    h->name, len);
+		trace(TRACE_IMSG, "role=%s peer=%s msg=%s len=%zu",
+		    log_program(), role_name(p->who), h->name, len);
 	if (h->fn(arg, m) == -1)
 		fatal("event=breach peer=%s msg=%s: does not decode",
 		    role_name(p->who), h->name);
 	if (timed)
-		trace(TRACE_PROFILE_IMSG, "profile=imsg peer=%s msg=%s us=%llu",
-		    role_name(p->who), h->name,
+		trace(TRACE_PROFILE_IMSG,
+		    "profile=imsg role=%s peer=%s msg=%s us=%llu",
+		    log_program(), role_name(p->who), h->name,
 		    (unsigned long long)(mono_us() - start));
 }
 

@@ -51,6 +51,12 @@ log_set_level(enum log_level level)
 	state.level = level;
 }
 
+const char *
+log_program(void)
+{
+	return state.program;
+}
+
 /* One write per line, so that lines of several processes never mix. */
 static void
 to_stderr(const char *line)

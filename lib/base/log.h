@@ -25,6 +25,7 @@ enum log_level {
 /* program is kept, not copied. The level is INFO until told otherwise. */
 void log_open(const char *program, bool foreground);
 void log_set_level(enum log_level level);
+const char *log_program(void); /* as given to log_open(): the role's name */
 
 void log_err(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
