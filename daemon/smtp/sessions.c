@@ -352,11 +352,14 @@ static bool
 admit(struct sessions *all, int fd, const struct sockaddr *from)
 {
 	static const char full[] = "421 4.3.2 Too many connections\r\n";
+	static const char paused[] = "421 4.3.2 Not taking mail now\r\n";
 	static const char many[] =
 	    "421 4.7.0 Too many connections from your network\r\n";
 	const char *line = NULL;
 
-	if (all->n >= all->conf->max_sessions)
+	if (all->paused)
+		line = paused;
+	else if (all->n >= all->conf->max_sessions)
 		line = full;
 	else if (!rate_take(
 		     all->rate, from, all->conf->max_sessions_per_client))

@@ -37,6 +37,7 @@ struct sessions {
 	TAILQ_HEAD(session_list, session) open;
 	unsigned n;
 	uint32_t last_id;
+	bool paused; /* whoever comes is turned away */
 	bool stopping; /* goodbye to everybody who can be sent away */
 	void (*on_empty)(void *arg); /* the last one has gone; may be NULL */
 	void *arg;

@@ -38,7 +38,7 @@ struct smtp {
 	struct arrival *arrivals;
 	size_t narrivals;
 	bool started;
-	bool paused;
+	bool told; /* by the spooler, whether mail is taken */
 	struct event *stop_timer;
 };
 
@@ -48,7 +48,7 @@ prepare(struct proc *p, const struct conf *conf)
 	struct smtp *smtp = mem_zalloc(sizeof(*smtp));
 
 	smtp->proc = p;
-	smtp->paused = conf->paused_smtp;
+	smtp->sessions.paused = conf->paused_smtp;
 	smtp->sessions.base = proc_base(p);
 	smtp->sessions.rate = rate_new();
 	smtp->sessions.last_id = (uint32_t)ident_random64();
@@ -115,7 +115,7 @@ open_entrances(struct smtp *smtp, const struct conf *conf)
 		e->tag = mem_strdup(l->tag != NULL ? l->tag : l->where);
 		e->listener = listener_new(
 		    smtp->sessions.base, smtp->arrivals[i].fd, on_accept, e);
-		if (smtp->paused || smtp->sessions.stopping)
+		if (!smtp->told || smtp->sessions.stopping)
 			listener_pause(e->listener);
 	}
 	free(smtp->arrivals);
@@ -138,7 +138,7 @@ add_status(void *arg, struct buf *row)
 {
 	struct smtp *smtp = arg;
 
-	record_str(row, "state", smtp->paused ? "paused" : "running");
+	record_str(row, "state", smtp->sessions.paused ? "paused" : "running");
 	record_u64(row, "sessions", smtp->sessions.n);
 }
 
@@ -236,7 +236,8 @@ on_credit(void *arg, struct message *m)
 	return desk_on_credit(smtp->sessions.desk, m);
 }
 
-/* Sessions under way go on. */
+/* The spooler knows what was paused before a restart: nobody is let in until it
+ * has said so, for the first time. Sessions under way go on. */
 static int
 on_pause(void *arg, struct message *m)
 {
@@ -246,16 +247,13 @@ on_pause(void *arg, struct message *m)
 
 	if (intake_pause_get(&m->body, &p) == -1)
 		return -1;
-	if (p.paused == smtp->paused)
-		return 0;
-	smtp->paused = p.paused;
-	for (i = 0; i < smtp->nentrances; i++) {
-		if (p.paused)
-			listener_pause(smtp->entrances[i].listener);
-		else
+	if (p.paused != smtp->sessions.paused)
+		log_info("event=%s", p.paused ? "paused" : "resumed");
+	smtp->sessions.paused = p.paused;
+	if (!smtp->told && !smtp->sessions.stopping)
+		for (i = 0; i < smtp->nentrances; i++)
 			listener_resume(smtp->entrances[i].listener);
-	}
-	log_info("event=%s", p.paused ? "paused" : "resumed");
+	smtp->told = true;
 	return 0;
 }
 

@@ -166,8 +166,10 @@ subtest 'mail is not taken while smtp is paused' => sub {
 	ok($d->wait($paused, 5), 'paused');
 	ok(!$taken->(), 'refused');
 	$d->stop('the daemon stops to be restarted');
-	$d->{banner} = 0;
-	$d->run;
+	my $entered = () = $d->logged(qr/event=connected/);
+	$d->run; # tries to get in from the first moment
+	is(scalar(() = $d->logged(qr/event=connected/)), $entered,
+	    'nobody got in before the pause was known again');
 	ok($d->wait($paused, 5), 'paused after a restart');
 	ok(!$taken->(), 'refused');
 	ctl_ok(['resume', 'smtp']);

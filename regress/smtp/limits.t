@@ -86,18 +86,22 @@ ok $d->wait(sub { $d->maildir('uma') && $d->maildir('ute') }, 10),
 ($mail) = $d->maildir('uma');
 unlike $mail, qr/ute/, 'no recipient is told of the other';
 
-# Paused: who is inside goes on, who comes waits at the door.
+# Paused: who is inside goes on, who comes is sent away.
 my $inside = $d->session;
 $inside->command('EHLO inside.test');
 is +($d->ctl('pause', 'smtp'))[0], 0, 'pause smtp';
 ok $d->wait_log(qr/smtp\[\d+\]: event=paused/, 5), 'smtp is paused';
-my $waiting = Spoolkit::Client->connect($d->port, 5);
+my $late = Spoolkit::Client->connect($d->port, 5);
 ($code) = $inside->message('a@b.example', ['tom@example.org'], "x\n");
 is $code, 250, 'a session under way goes on';
-is +($waiting->reply(0.3))[0], 0, 'no banner for a new one';
+is_deeply [$late->reply(5)], [421, '421 4.3.2 Not taking mail now'],
+    'a new one is told so';
+$_->close for $inside, $late;
 is +($d->ctl('resume', 'smtp'))[0], 0, 'resume smtp';
-is +($waiting->reply(5))[0], 220, 'a banner now';
-$_->close for $inside, $waiting;
+ok $d->wait(sub {
+	my $c = Spoolkit::Client->connect($d->port, 5);
+	return ($c->reply(5))[0] == 220;
+}, 5), 'and whoever comes then is let in';
 
 # The log has the life of a session.
 ok $d->wait_log(qr/session=[0-9a-f]{8} event=connected from=\[127/, 5),
