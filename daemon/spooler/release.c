@@ -12,8 +12,15 @@
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/base/mono.h"
+#include "lib/mail/envelope.h"
+#include "lib/proto/frame.h"
 
 #define UNREADABLE_DELAY 60 /* seconds until a file is looked at again */
+#define TASK_OCTETS (128u * 1024) /* of texts in one task, or one text */
+
+_Static_assert(TASK_OCTETS >= ENVELOPE_TEXT_MAX &&
+	TASK_OCTETS + 5 * PLAN_BATCH + 64 <= FRAME_MAX,
+    "a task must fit a frame");
 
 struct release {
 	struct hmap *flights; /* by evpid */
@@ -43,26 +50,41 @@ release_new(struct spooler *s)
 	return r;
 }
 
-static void
-send_task(struct batch *b)
+/* As many as one message to the carrier has room for. */
+static unsigned
+take_off(struct batch *b, struct flight *const *flights, unsigned n)
 {
 	struct peer *carrier = proc_peer(b->s->proc, b->carrier);
 	struct carry_task task = { .msgid = b->msgid, .size = b->size };
-	struct buf *out;
+	struct buf *out = peer_begin(carrier);
+	size_t octets = flights[0]->len;
 	unsigned i;
+
+	for (task.n = 1; task.n < n; task.n++) {
+		octets += flights[task.n]->len;
+		if (octets > TASK_OCTETS)
+			break;
+	}
+	carry_task_put(out, &task);
+	for (i = 0; i < task.n; i++) {
+		flights[i]->out = true;
+		carry_text_put(out, flights[i]->text, flights[i]->len);
+	}
+	peer_send(carrier, CARRY_TASK);
+	return task.n;
+}
+
+static void
+send_task(struct batch *b)
+{
+	struct flight *flights[PLAN_BATCH];
+	unsigned i, n = 0;
 
 	for (i = 0; i < b->n; i++)
 		if (b->slots[i].flight != NULL)
-			task.n++;
-	if (task.n > 0) {
-		out = peer_begin(carrier);
-		carry_task_put(out, &task);
-		for (i = 0; i < b->n; i++)
-			if (b->slots[i].flight != NULL)
-				carry_text_put(out, b->slots[i].flight->text,
-				    b->slots[i].flight->len);
-		peer_send(carrier, CARRY_TASK);
-	}
+			flights[n++] = b->slots[i].flight;
+	for (i = 0; i < n;)
+		i += take_off(b, flights + i, n - i);
 	free(b);
 }
 
@@ -152,7 +174,8 @@ gather(struct spooler *s, enum role carrier, const uint64_t *ids, unsigned n)
 		queue_envelope(s->q, ids[i], on_text, &b->slots[i]);
 }
 
-/* Drops those that have gone since; returns how many are left. */
+/* Drops those that have gone since; returns how many are left. One that is out
+ * already is not given out twice. */
 static unsigned
 still_there(struct spooler *s, uint64_t *ids, unsigned n)
 {
@@ -161,6 +184,8 @@ still_there(struct spooler *s, uint64_t *ids, unsigned n)
 
 	for (i = 0; i < n; i++) {
 		en = index_find(s->index, ids[i]);
+		if (en != NULL && (en->flags & ENTRY_INFLIGHT))
+			continue;
 		if (en == NULL ||
 		    (en->flags & (ENTRY_REMOVED | ENTRY_FAILED))) {
 			known_settled(s, ids[i], PLAN_GONE, 0);
@@ -205,7 +230,8 @@ release_land(struct spooler *s, uint64_t evpid, enum role from)
 	struct flight *f =
 	    evpid == 0 ? NULL : hmap_get(s->release->flights, evpid);
 
-	if (f == NULL || f->carrier != from)
+	/* What has not been given out is nobody's to answer for. */
+	if (f == NULL || f->carrier != from || !f->out)
 		return NULL;
 	hmap_del(s->release->flights, evpid);
 	s->count.inflight--;
@@ -244,12 +270,21 @@ on_piece(void *ctx, enum queue_status st, const uint8_t *data, size_t len,
 static int
 want(struct spooler *s, struct message *m, enum role carrier)
 {
+	struct carry_body gone = { .status = CARRY_BODY_GONE };
 	struct carry_want w;
 	struct piece *p;
 
 	if (carry_want_get(&m->body, &w) == -1 || w.max == 0 ||
 	    w.max > CARRY_PIECE || w.msgid == 0)
 		return -1;
+	/* A carrier reads the mail it was given, and no other. It may still ask
+	 * for what has just ended. */
+	if (!index_any(s->index, w.msgid, ENTRY_INFLIGHT)) {
+		gone.stream = w.stream;
+		carry_body_put(peer_begin(proc_peer(s->proc, carrier)), &gone);
+		peer_send(proc_peer(s->proc, carrier), CARRY_BODY);
+		return 0;
+	}
 	p = mem_zalloc(sizeof(*p));
 	p->s = s;
 	p->carrier = carrier;

@@ -7,6 +7,7 @@
 #ifndef DAEMON_SPOOLER_RELEASE_H
 #define DAEMON_SPOOLER_RELEASE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,7 @@ struct spooler;
 struct flight {
 	uint64_t evpid;
 	enum role carrier;
+	bool out; /* sent: until then the carrier has no say in it */
 	size_t len;
 	char text[]; /* as it was given out */
 };
