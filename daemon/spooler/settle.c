@@ -16,6 +16,7 @@
 #include "lib/mail/backoff.h"
 
 #define LINE_MAX_LEN 1024
+#define UNTRIED_MOST 86400 /* seconds a carrier may put an envelope off */
 /* A clock that jumps must not expire mail that was hardly tried. */
 #define TRIES_TO_EXPIRE 2
 
@@ -32,15 +33,28 @@ done(struct spooler *s, struct entry *en, const struct carry_outcome *o)
 	known_settled(s, evpid, PLAN_GONE, 0);
 }
 
+/* An outcome must last, even when a person filled the envelope with lines of
+ * their own: its history is what it can do without. */
 static void
-write_image(struct spooler *s, struct entry *en, const struct envelope *e)
+write_image(struct spooler *s, struct entry *en, struct envelope *e)
 {
 	struct buf *text = buf_new(ENVELOPE_TEXT_MAX);
+	char id[IDENT_TEXT_MAX];
+	int rc = envelope_print(e, text);
 
+	while (rc == -1 && e->histories > 0) {
+		free(e->history[--e->histories]);
+		e->history[e->histories] = NULL;
+		rc = envelope_print(e, text);
+	}
 	index_update(s->index, en, e);
-	if (envelope_print(e, text) == 0)
+	if (rc == 0)
 		queue_image(
 		    s->q, e->id, buf_text(text), buf_len(text), NULL, NULL);
+	else
+		log_err("evpid=%s event=not-written text=its envelope has "
+			"become too long; a restart will try it again",
+		    ident_evpid_text(id, e->id));
 	buf_free(text);
 }
 
@@ -49,19 +63,23 @@ static void
 note_attempt(struct envelope *e, const struct carry_outcome *o,
     const char *result, int64_t now)
 {
-	char line[LINE_MAX_LEN], when[TEXT_TIME_MAX];
+	char line[LINE_MAX_LEN], when[TEXT_TIME_MAX], status[300], remote[80];
 	char error[ENVELOPE_ERROR_MAX];
 
+	/* Whatever the carrier sent: printable, and cut between characters. */
+	text_printable(status, sizeof(status), o->status);
+	text_printable(remote, sizeof(remote), o->remote);
+	text_printable(error, sizeof(error), o->status);
 	/* What a connection failed with names the host itself. */
-	if (*o->remote == '\0' || strstr(o->status, o->remote) != NULL)
-		strlcpy(error, o->status, sizeof(error));
-	else
-		snprintf(error, sizeof(error), "%.*s from %.*s",
-		    ENVELOPE_ERROR_MAX - 100, o->status, 80, o->remote);
+	if (*remote != '\0' && strstr(o->status, o->remote) == NULL) {
+		text_printable(error, ENVELOPE_ERROR_MAX - 100, o->status);
+		strlcat(error, " from ", sizeof(error));
+		strlcat(error, remote, sizeof(error));
+	}
 	envelope_set(&e->error, error);
-	snprintf(line, sizeof(line), "%s %s remote=%s status=%.300s",
-	    text_time(when, now), result, *o->remote == '\0' ? "-" : o->remote,
-	    o->status);
+	snprintf(line, sizeof(line), "%s %s remote=%s status=%s",
+	    text_time(when, now), result, *remote == '\0' ? "-" : remote,
+	    status);
 	envelope_remember(e, line);
 	e->tries++;
 	e->last_try = now;
@@ -132,7 +150,9 @@ static void
 untried(struct spooler *s, struct entry *en, const struct carry_outcome *o,
     int64_t now)
 {
-	en->next_try = (uint32_t)(now + o->delay);
+	uint32_t delay = o->delay < UNTRIED_MOST ? o->delay : UNTRIED_MOST;
+
+	en->next_try = (uint32_t)(now + delay);
 	if (en->flags & ENTRY_HELD)
 		known_settled(s, en->evpid, PLAN_HELD, en->next_try);
 	else
