@@ -301,6 +301,19 @@ index_any(const struct index *ix, uint64_t msgid, enum entry_flag flag)
 	return false;
 }
 
+void
+index_free(struct index *ix)
+{
+	struct entry *en;
+
+	while ((en = TAILQ_FIRST(&ix->entries)) != NULL)
+		index_remove(ix, en);
+	parcels_free(ix->parcels);
+	hmap_free(ix->atoms);
+	free(ix->slots);
+	free(ix);
+}
+
 size_t
 index_count(const struct index *ix)
 {

@@ -44,6 +44,7 @@ struct entry {
 };
 
 struct index *index_new(void);
+void index_free(struct index *ix);
 
 /* Adds an envelope; when it is there already, what is there is replaced.
  * Returns the entry, which lives until index_remove(). */

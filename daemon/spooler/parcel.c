@@ -83,6 +83,13 @@ free_all(struct parcels *p)
 }
 
 void
+parcels_free(struct parcels *p)
+{
+	free_all(p);
+	free(p);
+}
+
+void
 parcels_put(struct parcels *p, void *memory, size_t size)
 {
 	struct piece *piece = memory;

@@ -13,6 +13,7 @@
 struct parcels;
 
 struct parcels *parcels_new(void);
+void parcels_free(struct parcels *p); /* and every piece of up to 1 KiB */
 void *parcels_take(struct parcels *p, size_t size); /* zeroed */
 /* size is the one it was taken with. */
 void parcels_put(struct parcels *p, void *piece, size_t size);

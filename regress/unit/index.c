@@ -55,6 +55,7 @@ finds_what_was_added(void **state)
 	for (m = 1; m <= 5000; m++)
 		assert_true((index_find(ix, ident_evpid(m * 7919, 1)) ==
 				NULL) == (m % 2 == 1));
+	index_free(ix);
 }
 
 static void
@@ -75,6 +76,7 @@ destination_apart_from_recipient(void **state)
 	assert_string_equal(entry_recipient(en), "Ann@Example.Org");
 	assert_string_equal(entry_destination(en), "ann@example.org");
 	assert_string_equal(en->sender, "");
+	index_free(ix);
 }
 
 static void
@@ -98,6 +100,7 @@ message_in_order_of_recipients(void **state)
 	index_find(ix, ident_evpid(77, 2))->flags |= ENTRY_FAILED;
 	assert_true(index_any(ix, 77, ENTRY_FAILED));
 	assert_false(index_any(ix, 78, ENTRY_FAILED));
+	index_free(ix);
 }
 
 /* The next entry of a walk is removed under it; a new one is met. */
@@ -124,6 +127,7 @@ walk_survives_removal(void **state)
 	index_walk_end(ix, &w);
 	assert_int_equal(met, 10);
 	assert_int_equal(index_count(ix), 0);
+	index_free(ix);
 }
 
 static void
@@ -168,6 +172,7 @@ matches_ids_and_prefixes(void **state)
 		    (cases[i].want > 0 && n != cases[i].want))
 			fail_msg("'%s': %d", cases[i].text, n);
 	}
+	index_free(ix);
 }
 
 int
