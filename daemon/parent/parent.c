@@ -66,12 +66,12 @@ struct parent {
  * under way; the spool; the rest. Each phase has its time, together under the
  * five seconds an administrator waits. */
 static const struct {
-	enum role roles[3];
+	enum role roles[3]; /* ROLE_PARENT, which is not run: none */
 	unsigned ms;
 } phases[] = {
-	{ { ROLE_SMTP, ROLE_SCHEDULER, ROLE_SCHEDULER }, 700 },
-	{ { ROLE_MTA, ROLE_MDA, ROLE_MDA }, 1500 },
-	{ { ROLE_SPOOLER, ROLE_SPOOLER, ROLE_SPOOLER }, 2200 },
+	{ { ROLE_SMTP, ROLE_SCHEDULER, ROLE_PARENT }, 700 },
+	{ { ROLE_MTA, ROLE_MDA, ROLE_PARENT }, 1500 },
+	{ { ROLE_SPOOLER, ROLE_PARENT, ROLE_PARENT }, 2200 },
 	{ { ROLE_CONTROL, ROLE_LOOKUP, ROLE_DNS }, 300 },
 };
 #define PHASES (sizeof(phases) / sizeof(phases[0]))
@@ -425,17 +425,30 @@ static const struct handler from_mda[] = {
 	{ AGENT_KILL, "agent-kill", children_on_kill },
 };
 
+/* Whoever speaks for it now, it is stopped; the others follow. */
 static void
+on_breach(void *arg)
+{
+	struct running *r = arg;
+
+	if (r->pid != 0)
+		kill(r->pid, SIGKILL);
+}
+
+/* -1 with errno. */
+static int
 start_role(struct parent *p, enum role who)
 {
 	struct running *r = &p->roles[who];
 	int fd;
 
 	r->pid = launch_role(p->o->program, who, p->conf, &fd);
-	if (r->pid == -1)
-		fatal("event=launch-failed role=%s text=%s", role_name(who),
-		    strerror(errno));
+	if (r->pid == -1) {
+		r->pid = 0;
+		return -1;
+	}
 	r->peer = peer_new(p->base, fd, who, NULL, NULL);
+	peer_on_breach(r->peer, on_breach, r);
 	peer_handlers(r->peer, from_any, 1, r);
 	if (who == ROLE_CONTROL)
 		peer_handlers(r->peer, from_control,
@@ -445,29 +458,40 @@ start_role(struct parent *p, enum role who)
 		    sizeof(from_mda) / sizeof(from_mda[0]), p->children);
 		children_set_peer(p->children, r->peer);
 	}
+	return launch_slice(r->peer, who, p->conf);
+}
+
+static int
+start_roles(struct parent *p)
+{
+	struct peer *peers[ROLES] = { NULL };
+	int r;
+
+	for (r = ROLE_CONTROL; r < ROLES; r++) {
+		if (start_role(p, (enum role)r) == -1)
+			return -1;
+		peers[r] = p->roles[r].peer;
+	}
+	if (launch_introduce(peers) == -1)
+		return -1;
+	for (r = ROLE_CONTROL; r < ROLES; r++)
+		if (launch_go(peers[r], (enum role)r, p->binding) == -1)
+			return -1;
+	return 0;
 }
 
 static void
 start_set(struct parent *p)
 {
-	struct peer *peers[ROLES] = { NULL };
-	int r;
-
 	p->state = STARTING;
 	p->started = mono_ms();
-	for (r = ROLE_CONTROL; r < ROLES; r++) {
-		start_role(p, (enum role)r);
-		peers[r] = p->roles[r].peer;
-		if (launch_slice(peers[r], (enum role)r, p->conf) == -1)
-			fatal("event=launch-failed role=%s text=%s",
-			    role_name((enum role)r), strerror(errno));
-	}
-	if (launch_introduce(peers) == -1)
+	if (start_roles(p) == 0)
+		return;
+	/* What worked once may lack memory or descriptors for a while. */
+	if (!p->was_ready)
 		fatal("event=launch-failed text=%s", strerror(errno));
-	for (r = ROLE_CONTROL; r < ROLES; r++)
-		if (launch_go(peers[r], (enum role)r, p->binding) == -1)
-			fatal("event=launch-failed role=%s text=%s",
-			    role_name((enum role)r), strerror(errno));
+	log_err("event=launch-failed text=%s", strerror(errno));
+	stop_set(p, true);
 }
 
 static void

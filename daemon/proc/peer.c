@@ -9,6 +9,7 @@
 #include <event2/event.h>
 #include <poll.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -47,6 +48,8 @@ struct peer {
 	size_t ntables;
 	void (*on_close)(void *arg);
 	void *close_arg;
+	void (*on_breach)(void *arg);
+	void *breach_arg;
 	bool closed, paused;
 
 	uint8_t *in; /* not yet dispatched: in[in_from..in_to) */
@@ -79,6 +82,22 @@ close_peer(struct peer *p)
 		log_debug("event=peer-gone peer=%s", role_name(p->who));
 }
 
+/* Nothing more is believed of what came. */
+static void
+breach(struct peer *p, const char *msg, const char *what)
+{
+	if (p->on_breach == NULL)
+		fatal("event=breach peer=%s msg=%s text=%s", role_name(p->who),
+		    msg, what);
+	log_err("event=breach peer=%s msg=%s text=%s", role_name(p->who), msg,
+	    what);
+	close_peer(p);
+	p->in_from = p->in_to = 0;
+	while (p->nfds > 0)
+		close(p->fds[--p->nfds]);
+	p->on_breach(p->breach_arg);
+}
+
 static const struct handler *
 find(const struct peer *p, uint16_t type, void **arg)
 {
@@ -102,18 +121,20 @@ dispatch(struct peer *p, struct message *m)
 	uint64_t start = timed ? mono_us() : 0;
 	size_t len = m->body.left;
 	const struct handler *h;
+	char type[8];
 	void *arg;
 
 	h = find(p, m->type, &arg);
-	if (h == NULL)
-		fatal("event=breach peer=%s type=%#x: no such message here",
-		    role_name(p->who), m->type);
+	if (h == NULL) {
+		snprintf(type, sizeof(type), "%#x", m->type);
+		breach(p, type, "no such message here");
+		return;
+	}
 	if (m->type != QUERY_LINE)
 		trace(TRACE_IMSG, "role=%s peer=%s msg=%s len=%zu",
 		    log_program(), role_name(p->who), h->name, len);
 	if (h->fn(arg, m) == -1)
-		fatal("event=breach peer=%s msg=%s: does not decode",
-		    role_name(p->who), h->name);
+		breach(p, h->name, "does not decode");
 	if (timed)
 		trace(TRACE_PROFILE_IMSG,
 		    "profile=imsg role=%s peer=%s msg=%s us=%llu",
@@ -130,14 +151,17 @@ next_message(struct peer *p)
 
 	if (p->in_to - p->in_from < FRAME_HEADER)
 		return false;
-	if (frame_get(p->in + p->in_from, &f) == -1)
-		fatal("event=breach peer=%s: bad frame", role_name(p->who));
+	if (frame_get(p->in + p->in_from, &f) == -1) {
+		breach(p, "-", "bad frame");
+		return false;
+	}
 	if (p->in_to - p->in_from - FRAME_HEADER < f.len)
 		return false;
 	if (f.flags & FRAME_FD) {
-		if (p->nfds == 0)
-			fatal("event=breach peer=%s: a descriptor is missing",
-			    role_name(p->who));
+		if (p->nfds == 0) {
+			breach(p, "-", "a descriptor is missing");
+			return false;
+		}
 		m.fd = p->fds[0];
 		p->nfds--;
 		memmove(p->fds, p->fds + 1, p->nfds * sizeof(p->fds[0]));
@@ -178,11 +202,13 @@ keep_fds(struct peer *p, struct msghdr *mh)
 		n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 		for (i = 0; i < n; i++) {
 			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
-			if (p->nfds == FDS_WAITING)
-				fatal("event=breach peer=%s: too many "
-				      "descriptors",
-				    role_name(p->who));
-			p->fds[p->nfds++] = fd;
+			if (p->nfds < FDS_WAITING && !p->closed) {
+				p->fds[p->nfds++] = fd;
+				continue;
+			}
+			close(fd);
+			if (!p->closed)
+				breach(p, "-", "too many descriptors");
 		}
 	}
 }
@@ -215,9 +241,9 @@ fill(struct peer *p)
 		close_peer(p);
 		return false;
 	}
-	keep_fds(p, &mh);
 	p->in_to += (size_t)n;
-	return true;
+	keep_fds(p, &mh);
+	return !p->closed;
 }
 
 static void
@@ -384,6 +410,13 @@ peer_free(struct peer *p)
 }
 
 void
+peer_on_breach(struct peer *p, void (*fn)(void *arg), void *arg)
+{
+	p->on_breach = fn;
+	p->breach_arg = arg;
+}
+
+void
 peer_handlers(
     struct peer *p, const struct handler *handlers, size_t n, void *arg)
 {
@@ -490,4 +523,13 @@ peer_flush(struct peer *p, int ms)
 			return;
 		on_writable(p->fd, EV_WRITE, p);
 	}
+}
+
+void
+peer_finish(struct peer *p)
+{
+	do
+		while (next_message(p))
+			;
+	while (!p->closed && fill(p));
 }

@@ -40,6 +40,9 @@ struct handler {
 struct peer *peer_new(struct event_base *base, int fd, enum role who,
     void (*on_close)(void *arg), void *arg);
 void peer_free(struct peer *p);
+/* For the parent, which outlives a role that breaks the rules: instead of
+ * ending this process a breach closes the connection, and fn runs once. */
+void peer_on_breach(struct peer *p, void (*fn)(void *arg), void *arg);
 
 #define PEER_TABLES 4
 /* Adds a table, which is lent for good; the first that knows a type wins. */
@@ -61,5 +64,8 @@ void peer_pause(struct peer *p);
 void peer_resume(struct peer *p);
 /* Writes what is queued, waiting at most ms; for a clean stop. */
 void peer_flush(struct peer *p, int ms);
+/* Handles all that has come in by now; for a clean stop, when the other end
+ * has ended. */
+void peer_finish(struct peer *p);
 
 #endif

@@ -288,6 +288,9 @@ stop(void *arg)
 {
 	struct spooler *s = arg;
 
+	/* The carriers have ended; what they said last counts. */
+	peer_finish(proc_peer(s->proc, ROLE_MTA));
+	peer_finish(proc_peer(s->proc, ROLE_MDA));
 	queue_close(s->q, CLOSE_MS);
 	proc_exit(s->proc);
 }

@@ -19,7 +19,8 @@
 enum {
 	NUMBER = 0x7001,
 	BULK,
-	WITH_FD
+	WITH_FD,
+	UNKNOWN
 };
 
 struct seen {
@@ -27,7 +28,7 @@ struct seen {
 	uint32_t next; /* the number that is expected */
 	uint32_t last;
 	size_t octets;
-	unsigned fds, closed, drained;
+	unsigned fds, closed, drained, breaches;
 };
 
 static int
@@ -186,12 +187,77 @@ survives_any_cut(void **state)
 	event_base_free(s.base);
 }
 
+static void
+on_breach(void *arg)
+{
+	((struct seen *)arg)->breaches++;
+}
+
+/* Who must live on is told once, and hears no more of that peer. */
+static void
+a_breach_ends_the_peer_only(void **state)
+{
+	struct seen s = { .base = event_base_new(), .last = 100 };
+	struct peer *a, *b;
+	int pair[2];
+
+	(void)state;
+	assert_int_equal(unixsock_pair(pair), 0);
+	a = peer_new(s.base, pair[0], ROLE_MDA, NULL, NULL);
+	b = peer_new(s.base, pair[1], ROLE_PARENT, NULL, NULL);
+	peer_handlers(b, handlers, 3, &s);
+	peer_on_breach(b, on_breach, &s);
+	send_number(a, 0);
+	peer_begin(a);
+	peer_send(a, UNKNOWN);
+	send_number(a, 1);
+	peer_flush(a, 1000);
+	event_base_loop(s.base, EVLOOP_NONBLOCK);
+	assert_int_equal(s.next, 1);
+	assert_int_equal(s.breaches, 1);
+	send_number(a, 1);
+	peer_flush(a, 1000);
+	event_base_loop(s.base, EVLOOP_NONBLOCK);
+	assert_int_equal(s.next, 1);
+	assert_int_equal(s.breaches, 1);
+	peer_free(a);
+	peer_free(b);
+	event_base_free(s.base);
+}
+
+/* More than one turn's worth, without a turn. */
+static void
+finishes_what_has_come(void **state)
+{
+	struct seen s = { .base = event_base_new(), .last = UINT32_MAX };
+	struct peer *a, *b;
+	int pair[2];
+	uint32_t i;
+
+	(void)state;
+	assert_int_equal(unixsock_pair(pair), 0);
+	a = peer_new(s.base, pair[0], ROLE_MTA, NULL, NULL);
+	b = peer_new(s.base, pair[1], ROLE_SPOOLER, on_close, &s);
+	peer_handlers(b, handlers, 3, &s);
+	for (i = 0; i < 500; i++)
+		send_number(a, i);
+	peer_flush(a, 1000);
+	peer_free(a);
+	peer_finish(b);
+	assert_int_equal(s.next, 500);
+	assert_int_equal(s.closed, 1);
+	peer_free(b);
+	event_base_free(s.base);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(crosses_in_order),
 		cmocka_unit_test(survives_any_cut),
+		cmocka_unit_test(a_breach_ends_the_peer_only),
+		cmocka_unit_test(finishes_what_has_come),
 	};
 
 	return cmocka_run_group_tests_name("peer", tests, NULL, NULL);
