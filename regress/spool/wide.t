@@ -1,0 +1,43 @@
+#!/usr/bin/perl
+# Many envelopes of one message, each as long as a person made it: they go out
+# to their carrier in as many tasks as it takes.
+use strict;
+use warnings;
+
+use Test::More;
+
+use FakeMX;
+use Spoolkit;
+
+use constant RCPTS => 60;
+
+my $mx = FakeMX->start(
+	far => { RCPT => [('451 4.7.1 later') x RCPTS, '250 2.1.5 ok'] });
+my $d = Spoolkit->start(
+	vars => { FAR => $mx->port('far') },
+	conf => <<'END');
+accept from any for any relay via "smtp://127.0.0.1:%FAR%"
+END
+
+my @to = map { "r$_\@far.test" } 1 .. RCPTS;
+like $d->send('a@shop.example', \@to, "Subject: wide\n\nhello\n"), qr/^250 /,
+    'a message for many is taken';
+ok $d->wait(sub {
+	my @tried = grep { ($_->{tries} // 0) == 1 } $d->queue;
+	@tried == RCPTS;
+}, 20), 'each was tried once';
+is +($d->ctl('sync'))[0], 0, 'files are exact';
+my @files = grep { m{/[0-9a-f]{16}$} } glob $d->dir . '/spool/queue/*/*';
+is scalar @files, RCPTS, 'an envelope each';
+for my $file (@files) {
+	my $text = Spoolkit::slurp($file);
+	$text =~ s/^(?=generation:)/'x-note: ' . 'n' x 6000 . "\n"/me;
+	Spoolkit::spew($file, $text);
+}
+my ($msgid) = $files[0] =~ m{([0-9a-f]{12})[0-9a-f]{4}$};
+is +($d->ctl('discover', $msgid))[0], 0, 'the edits are taken';
+my $before = $d->role_pids;
+is +($d->ctl('schedule', 'all'))[0], 0, 'and tried at once';
+ok $d->wait(sub { !$d->queue }, 20), 'all are delivered';
+is_deeply $d->role_pids, $before, 'by the same roles';
+done_testing;
