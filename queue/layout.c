@@ -408,6 +408,7 @@ check_version(const struct layout *l, char *err, size_t errlen)
 	while ((entry = readdir(dir)) != NULL) {
 		if (entry->d_name[0] == '.' ||
 		    strcmp(entry->d_name, "lost+found") == 0 ||
+		    strcmp(entry->d_name, "VERSION.new") == 0 ||
 		    strcmp(entry->d_name, "LOCK") == 0)
 			continue;
 		/* Made by a start that did not get as far as VERSION. */

@@ -324,4 +324,15 @@ my $say = `$drive $spool list 2>&1`;
 like($say, qr/in use by another process \(pid $pid /, 'refused, with the pid');
 kill('KILL', $pid);
 waitpid($pid, 0);
+# A first start that was cut short, at any of its steps, is simply done again.
+for my $left (['queue'], ['queue', 'VERSION.new'], ['LOCK', 'VERSION.new']) {
+	$spool = "$dir/spool" . $count++;
+	mkdir $spool, 0700 or die;
+	for (@$left) {
+		/VERSION|LOCK/ ? spew("$spool/$_", 'spoolk')
+		    : mkdir("$spool/$_", 0700);
+	}
+	like(drive('put', 1, 100, 1), qr/^ACK/m, "started again over @$left");
+}
+
 done_testing();
