@@ -353,6 +353,11 @@ report_text(struct flood *f, double seconds, double rate)
 	    (unsigned long long)l->messages_of[FATE_UNSURE],
 	    (unsigned long long)l->cuts, (unsigned long long)l->drops,
 	    (unsigned long long)l->timeouts);
+	if (l->connect_failures > 0)
+		printf("no session %llu times: %s\n",
+		    (unsigned long long)l->connect_failures,
+		    l->connect_error == 0 ? "closed before a banner"
+					  : strerror(l->connect_error));
 	for (unsigned code = 0; code < 600; code++)
 		if (l->refusals[code] > 0)
 			printf("reply %03u: %llu times\n", code,

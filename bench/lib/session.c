@@ -499,9 +499,11 @@ on_event(struct bufferevent *bev, short what, void *arg)
 		leave(s, true);
 		return;
 	}
-	if (s->await == AWAIT_BANNER)
+	if (s->await == AWAIT_BANNER) {
 		s->l->connect_failures++;
-	else
+		if ((what & BEV_EVENT_ERROR) != 0)
+			s->l->connect_error = EVUTIL_SOCKET_ERROR();
+	} else
 		s->l->drops++;
 	leave(s, false);
 }

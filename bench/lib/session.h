@@ -56,6 +56,7 @@ struct load {
 	uint64_t messages_of[FATES], recipients_of[FATES];
 	uint64_t refusals[600]; /* by reply code; 0: no SMTP reply */
 	uint64_t cuts, drops, timeouts, connects, connect_failures;
+	int connect_error; /* errno of the last one; 0: it was cut */
 	uint64_t first_ack, last_ack; /* monotonic, microseconds */
 	uint64_t worst_stall; /* microseconds waiting for one reply */
 	struct samples connect, total, commit;
