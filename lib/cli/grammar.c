@@ -105,13 +105,20 @@ list_next(const struct path *p, const char *prefix, struct buf *why)
 			add_name(why, from, &shown, next);
 }
 
+/* More than that apart is another word. */
+static unsigned
+far_enough(size_t len)
+{
+	return len < 4 ? 2 : (unsigned)len / 2;
+}
+
 /* The nearest next words; whole commands too at the beginning. */
 static void
 suggest(const struct path *p, const char *word, struct buf *why)
 {
 	size_t i, from;
 	char next[WORD_MAX];
-	unsigned d, best = (unsigned)strlen(word) / 2 + 1, shown = 0;
+	unsigned d, best = far_enough(strlen(word)), shown = 0;
 
 	for (i = 0; i < p->n; i++)
 		if (fits(p, i) && nth_word(p->table[i].words, p->depth, next)) {
@@ -272,7 +279,7 @@ grammar_choose(const char *const *names, size_t n, const char *what,
     const char *word, struct buf *why)
 {
 	size_t i, from, len = strlen(word);
-	unsigned d, best = (unsigned)len / 2 + 1, shown = 0, hits = 0;
+	unsigned d, best = far_enough(len), shown = 0, hits = 0;
 	int hit = -1;
 
 	for (i = 0; i < n; i++) {

@@ -47,6 +47,10 @@ static const struct {
 	    "stop, trace, log",
 	    -1 },
 	{ "shwo queue", "unknown command 'shwo'; did you mean show", -1 },
+	{ "bogus",
+	    "unknown command 'bogus'; one of: show, pause, profile, "
+	    "schedule, stop, trace, log",
+	    -1 },
 	{ "show quue", "unknown command after show: 'quue'; did you mean queue",
 	    -1 },
 	{ "queue", "unknown command 'queue'; did you mean show queue", -1 },
@@ -64,8 +68,7 @@ static const struct {
 	    -1 },
 	{ "tr mta", "trace", 1 },
 	{ "sc all", "schedule", 1 },
-	{ "sto\033[2J", "unknown command 'sto\\x1b[2J'; did you mean stop",
-	    -1 },
+	{ "sto\033[J", "unknown command 'sto\\x1b[J'; did you mean stop", -1 },
 };
 
 static int
