@@ -89,7 +89,10 @@ lex_error(struct lex *x, const char *file, unsigned line, const char *fmt, ...)
 	va_end(ap);
 	if (x->errors == LEX_REPORTS_MAX)
 		snprintf(text, sizeof(text), "too many errors, giving up here");
-	snprintf(all, sizeof(all), "%.300s:%u: %s", file, line, text);
+	if (line == 0) /* the file as a whole */
+		snprintf(all, sizeof(all), "%.300s: %s", file, text);
+	else
+		snprintf(all, sizeof(all), "%.300s:%u: %s", file, line, text);
 	x->report(x->arg, all);
 }
 
