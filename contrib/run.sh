@@ -5,7 +5,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 top=$(pwd)
 build=${BUILD:-build}
-port=${PORT:-2525}
+conf=var/smtpd.conf
 
 # Mail belongs to whoever starts it. Root delivers as the person behind sudo,
 # or as the owner of the checkout; only where both are root as root.
@@ -23,8 +23,11 @@ if [ -n "$owner" ]; then
 	chown "$owner" var var/mail || exit 1
 fi
 
-if [ ! -e var/smtpd.conf ]; then
-	cat >var/smtpd.conf <<END
+# The port is PORT, else that of the last time.
+last=$(sed -n 's/^listen on 127\.0\.0\.1 port \([0-9]*\)$/\1/p' $conf 2>/dev/null)
+port=${PORT:-${last:-2525}}
+if [ ! -e $conf ]; then
+	cat >$conf <<END
 # Written once by \`make run\`; yours to change. See man/smtpd.conf.5.
 hostname localhost
 spool "$top/var/spool"
@@ -34,18 +37,27 @@ listen on 127.0.0.1 port $port
 accept from local for local users any deliver to maildir "$top/var/mail/%{user}"${owner:+ owner $owner}
 accept from local for any relay
 END
+elif [ -n "$last" ] && [ "$port" != "$last" ]; then
+	sed "s/^\(listen on 127\.0\.0\.1 port\) $last\$/\1 $port/" $conf \
+		>$conf.new && mv $conf.new $conf || exit 1
 fi
 
+send="swaks --server 127.0.0.1:$port --from $me@localhost --to $me@localhost"
+ctl="$build/smtpctl -s var/smtpd.sock"
 cat <<END
-The daemon runs in the foreground, configured by var/smtpd.conf; ^C stops it.
+The daemon runs in the foreground, configured by $conf; ^C stops it.
 In another terminal, from $top:
 
-  swaks --server 127.0.0.1:$port --from $me@localhost --to $me@localhost
+  $send
   ls var/mail/$me/new
-  $build/smtpctl -s var/smtpd.sock show status
-  $build/smtpctl -s var/smtpd.sock pause mda
-  $build/smtpctl -s var/smtpd.sock show queue
-  $build/smtpctl -s var/smtpd.sock resume mda
+  $ctl show status
+
+Keep the next one in the queue, look at it, and let it go:
+
+  $ctl pause mda
+  $send
+  $ctl show queue
+  $ctl resume mda
 
 END
-exec "$build/smtpd" -d -f var/smtpd.conf
+exec "$build/smtpd" -d -f $conf
