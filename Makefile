@@ -145,7 +145,7 @@ users:
 
 run: deps
 	@$(MAKE) --no-print-directory all
-	@BUILD=$(BUILD) sh contrib/run.sh
+	@BUILD=$(BUILD); export BUILD; exec sh contrib/run.sh
 
 # A fresh make, so that what deps installed is seen by pkg-config.
 check: deps
@@ -200,6 +200,8 @@ install: all
 		$(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(SYSCONFDIR)
 	install -m 755 $(BUILD)/smtpd $(BUILD)/smtpctl $(DESTDIR)$(PREFIX)/sbin
 	install -m 755 $(BUILD)/smtpd-agent $(DESTDIR)$(PREFIX)/libexec
+	install -d $(DESTDIR)$(PREFIX)/bin
+	ln -sf ../sbin/smtpctl $(DESTDIR)$(PREFIX)/bin/mailq
 	install -m 644 man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5
 	install -m 644 man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
 	test -e $(DESTDIR)$(SYSCONFDIR)/smtpd.conf || \
@@ -208,6 +210,11 @@ install: all
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/sbin/smtpd $(DESTDIR)$(PREFIX)/sbin/smtpctl \
 		$(DESTDIR)$(PREFIX)/libexec/smtpd-agent
+	test ! -L $(DESTDIR)$(PREFIX)/bin/mailq || \
+		rm -f $(DESTDIR)$(PREFIX)/bin/mailq
+	! cmp -s contrib/smtpd.conf $(DESTDIR)$(SYSCONFDIR)/smtpd.conf || \
+		rm -f $(DESTDIR)$(SYSCONFDIR)/smtpd.conf
+	rmdir $(DESTDIR)$(SYSCONFDIR) 2>/dev/null || true
 	cd man && for m in *.5; do \
 		rm -f $(DESTDIR)$(PREFIX)/share/man/man5/$$m; done
 	cd man && for m in *.8; do \
