@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "daemon/edge/agent.h"
+#include "daemon/parent/fit.h"
 #include "lib/base/mem.h"
 #include "lib/base/unixsock.h"
 
@@ -39,6 +40,7 @@ struct child {
 struct children {
 	char *path;
 	bool privileged;
+	const struct conf *conf; /* or NULL */
 	struct peer *mda;
 	TAILQ_HEAD(, child) list;
 	unsigned n;
@@ -78,6 +80,12 @@ children_new(const char *path, bool privileged)
 	c->privileged = privileged;
 	TAILQ_INIT(&c->list);
 	return c;
+}
+
+void
+children_set_conf(struct children *c, const struct conf *conf)
+{
+	c->conf = conf;
 }
 
 void
@@ -327,6 +335,13 @@ start(struct children *c, const struct agent_run *m, char *error)
 
 	if (c->n >= CHILDREN_MAX) {
 		snprintf(error, ERROR_MAX, "4.3.2 too many agents are running");
+		return -1;
+	}
+	/* Right after a reload the mda may know less than we do. */
+	if (c->conf != NULL &&
+	    !fit_path(c->conf, m->kind == AGENT_MBOX ? CONF_MBOX : CONF_MAILDIR,
+		m->path)) {
+		snprintf(error, ERROR_MAX, "4.3.5 no action leads there");
 		return -1;
 	}
 	if ((c->privileged || *m->path != '/') &&

@@ -13,12 +13,15 @@
 
 #include <stdbool.h>
 
+#include "daemon/conf/conf.h"
 #include "daemon/proc/peer.h"
 
 struct children;
 
 /* path: of smtpd-agent. privileged: whether the daemon runs as root. */
 struct children *children_new(const char *path, bool privileged);
+/* What may be asked for, from now on: c is lent. NULL: anything. */
+void children_set_conf(struct children *c, const struct conf *conf);
 /* The connection answers go to; set again after the roles were restarted. */
 void children_set_peer(struct children *c, struct peer *mda);
 /* Handlers for the parent's table of the mda: arg is the struct children. */

@@ -325,6 +325,7 @@ reload(struct parent *p)
 		       "configuration stays; the log says why";
 	}
 	p->binding = binding;
+	children_set_conf(p->children, fresh);
 	conf_free(p->conf);
 	p->conf = fresh;
 	for (r = 0; r < ROLES; r++) {
@@ -538,6 +539,7 @@ parent_run(const struct parent_options *o)
 		p->roles[r].who = (enum role)r;
 	}
 	p->children = children_new(o->agent, p->conf->privileged);
+	children_set_conf(p->children, p->conf);
 	p->timer = evtimer_new(p->base, on_timer, p);
 	catch_signals(p);
 	start_set(p);
