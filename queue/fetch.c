@@ -23,6 +23,7 @@ struct fetch {
 	enum queue_status status;
 	bool differs;
 	bool raw; /* queue_envelope_file */
+	bool again; /* read for the second time */
 	void (*cb)(void *, enum queue_status, const char *, size_t);
 	void (*file_cb)(void *, enum queue_status, const char *, size_t, bool);
 	void *ctx;
@@ -86,6 +87,50 @@ remember_edit(struct queue *q, const struct fetch *f)
 	l->seen = crc32c(0, f->text, f->len);
 }
 
+/* What is in memory now. False: nothing, its file is the truth. */
+static bool
+from_memory(struct queue *q, uint64_t evpid,
+    void (*cb)(void *ctx, enum queue_status, const char *text, size_t len),
+    void *ctx)
+{
+	struct entry *e = entry_get(q, ident_msgid(evpid));
+	struct leaf *l = e == NULL ? NULL : entry_leaf(e, ident_rcpt(evpid));
+	struct blob *hold;
+
+	if (!tally_has(q->tally, evpid)) {
+		cb(ctx, QUEUE_GONE, NULL, 0);
+		return true;
+	}
+	if (l == NULL || l->blob == NULL)
+		return false;
+	q->stats.hits++;
+	hold = blob_ref(l->blob);
+	cb(ctx, QUEUE_OK, hold->data + l->off, l->len);
+	blob_unref(hold);
+	return true;
+}
+
+/* An image may have come while the file was read, and been written into it:
+ * the old text must not come back, nor a half-written one be called damaged.
+ * True: it is read once more. */
+static bool
+answer_fetch(struct fetch *f)
+{
+	struct queue *q = f->job.q;
+
+	if (from_memory(q, f->evpid, f->cb, f->ctx))
+		return false;
+	if (f->status == QUEUE_OK || f->again || q->closing) {
+		f->cb(f->ctx, f->status, f->text, f->len);
+		return false;
+	}
+	f->again = true;
+	free(f->text);
+	f->text = NULL;
+	crew_submit(q->crew, &f->job, true);
+	return true;
+}
+
 static void
 finish_fetch(struct job *j)
 {
@@ -96,8 +141,9 @@ finish_fetch(struct job *j)
 		f->file_cb(f->ctx,
 		    f->status == QUEUE_DAMAGED ? QUEUE_OK : f->status, f->text,
 		    f->len, f->differs);
-	} else
-		f->cb(f->ctx, f->status, f->text, f->len);
+	} else if (answer_fetch(f)) {
+		return;
+	}
 	free(f->text);
 	free(f);
 }
@@ -122,22 +168,10 @@ queue_envelope(struct queue *q, uint64_t evpid,
     void (*cb)(void *ctx, enum queue_status, const char *text, size_t len),
     void *ctx)
 {
-	struct entry *e = entry_get(q, ident_msgid(evpid));
-	struct leaf *l = e == NULL ? NULL : entry_leaf(e, ident_rcpt(evpid));
-	struct blob *hold;
 	struct fetch *f;
 
-	if (!tally_has(q->tally, evpid)) {
-		cb(ctx, QUEUE_GONE, NULL, 0);
+	if (from_memory(q, evpid, cb, ctx))
 		return;
-	}
-	if (l != NULL && l->blob != NULL) {
-		q->stats.hits++;
-		hold = blob_ref(l->blob);
-		cb(ctx, QUEUE_OK, hold->data + l->off, l->len);
-		blob_unref(hold);
-		return;
-	}
 	f = fetch_new(q, evpid, ctx);
 	f->cb = cb;
 	crew_submit(q->crew, &f->job, true);
