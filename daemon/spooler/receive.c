@@ -180,6 +180,9 @@ on_body(void *arg, struct message *m)
 	in = find(s, body.msgid);
 	if (in == NULL || in->txn == NULL)
 		return -1;
+	/* More than was ever allowed would fill our memory. */
+	if (body.len > INTAKE_WINDOW - s->receive->consumed)
+		return -1;
 	in->size += body.len;
 	if (!queue_write(in->txn, body.data, body.len))
 		s->receive->choked = true;
