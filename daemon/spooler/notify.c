@@ -250,6 +250,24 @@ address_bounce(struct notice *n, const struct ask_target *t)
 	n->nsent++;
 }
 
+/* A target that makes no envelope is as good as none. */
+static void
+drop_unprintable(struct notice *n)
+{
+	struct buf *text = buf_new(ENVELOPE_TEXT_MAX);
+	size_t i, kept = 0;
+
+	for (i = 0; i < n->nsent; i++) {
+		buf_reset(text);
+		if (envelope_print(&n->sent[i], text) == -1)
+			envelope_clear(&n->sent[i]);
+		else
+			n->sent[kept++] = n->sent[i];
+	}
+	n->nsent = kept;
+	buf_free(text);
+}
+
 static void
 commit(struct notice *n, struct queue_txn *txn)
 {
@@ -259,7 +277,7 @@ commit(struct notice *n, struct queue_txn *txn)
 
 	for (i = 0; i < n->nsent; i++) {
 		bufs[i] = buf_new(ENVELOPE_TEXT_MAX);
-		envelope_print(&n->sent[i], bufs[i]);
+		(void)envelope_print(&n->sent[i], bufs[i]);
 		texts[i].evpid = n->sent[i].id;
 		texts[i].text = buf_text(bufs[i]);
 		texts[i].len = buf_len(bufs[i]);
@@ -304,10 +322,13 @@ on_answer(void *arg, struct message *m)
 			return -1;
 		address_bounce(n, &t);
 	}
-	text = write_bounce(n);
+	drop_unprintable(n);
+	text = n->nsent == 0 ? NULL : write_bounce(n);
 	if (text == NULL) {
 		queue_abort(txn);
-		give_up(n, "the bounce would be too long");
+		give_up(n,
+		    n->nsent == 0 ? "its sender leads nowhere"
+				  : "the bounce would be too long");
 		return unpack_done(&m->body);
 	}
 	n->size = buf_len(text);
@@ -354,6 +375,20 @@ on_header(void *ctx, enum queue_status st, const uint8_t *data, size_t len,
 	ask(n);
 }
 
+/* Somebody removed its file: there is nothing left to tell of. */
+static void
+taken_away(struct spooler *s, uint64_t evpid)
+{
+	struct entry *en = index_find(s->index, evpid);
+	char id[IDENT_TEXT_MAX];
+
+	log_warn("evpid=%s event=gone text=its file was taken away",
+	    ident_evpid_text(id, evpid));
+	queue_done(s->q, evpid, "gone", NULL, NULL);
+	if (en != NULL)
+		index_remove(s->index, en);
+}
+
 static void
 on_text(void *ctx, enum queue_status st, const char *text, size_t len)
 {
@@ -368,6 +403,8 @@ on_text(void *ctx, enum queue_status st, const char *text, size_t len)
 		n->n++;
 	} else if (st == QUEUE_OK) {
 		envelope_clear(&e);
+	} else if (st == QUEUE_GONE) {
+		taken_away(n->s, r->evpid);
 	}
 	free(r);
 	if (--n->waiting == 0)
