@@ -16,6 +16,7 @@
 #include "lib/proto/frame.h"
 
 #define INPUT_MAX (FRAME_HEADER + FRAME_MAX)
+#define REQUEST_MAX (FRAME_MAX - 64u * 1024)
 #define WRITE_SIZE (256u * 1024)
 #define FLUSH_VECTORS 16
 
@@ -129,6 +130,9 @@ on_request(struct caller *c, struct unpack *u)
 		return "a request before the greeting";
 	if (c->busy)
 		return "a request during another";
+	/* What is asked of a role because of it must fit a frame as well. */
+	if (u->left > REQUEST_MAX)
+		return "a request that is too long";
 	if (ctl_request_get(u, &r) == -1)
 		return "malformed request";
 	args = *u;
