@@ -203,6 +203,20 @@ become_daemon(void)
 	return fds[1];
 }
 
+/* A closed standard descriptor would become a socket of ours, for which any
+ * line on standard error is meant. */
+static void
+open_standard_fds(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd != -1 && fd <= STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -211,6 +225,7 @@ main(int argc, char **argv)
 	char *self;
 	char full[PATH_MAX];
 
+	open_standard_fds();
 	read_command_line(&c, argc, argv);
 	if (c.role != NULL)
 		run_role(&c);
