@@ -56,6 +56,9 @@ subtest 'what runs' => sub {
 		like($out, qr/^$role +$pids->{$role} /m, "$role and its pid");
 	}
 	like($out, qr/^parent +@{[$d->pid]} /m, 'the parent');
+	my @roles = $out =~ /^(\w+) +\d+ +\d+\w/mg;
+	is(scalar @roles, 9, 'rows');
+	is("@roles", join(' ', sort @roles), 'the roles in an order that stays');
 	my @names = ctl_ok(['show', 'stats']) =~ /^(\S+)=\d+$/mg;
 	is_deeply(\@names, [sort @names], 'counters in order');
 	ok((grep { $_ eq 'spooler.received' } @names), 'of all roles');

@@ -2,9 +2,12 @@
 
 #include "tools/smtpctl/details.h"
 #include "tools/smtpctl/request.h"
+#include "tools/smtpctl/sorted.h"
 #include "tools/smtpctl/stream.h"
 
 static const struct action plain = { request_run, OUT_LIST, IDS_NONE, NULL,
+	NULL };
+static const struct action sorted = { sorted_run, OUT_LIST, IDS_NONE, NULL,
 	NULL };
 static const struct action listing = { request_run, OUT_LIST, IDS_PREFIX, NULL,
 	NULL };
@@ -48,8 +51,8 @@ static const struct action unprofile_queue = { stream_untrace, OUT_LIST,
 
 /* In the order of the help. */
 const struct grammar_command words[] = {
-	{ "show status", "", 0, 0, "the daemon and its roles", NULL, &plain },
-	{ "show stats", "", 0, 0, "counters, as name=value", NULL, &plain },
+	{ "show status", "", 0, 0, "the daemon and its roles", NULL, &sorted },
+	{ "show stats", "", 0, 0, "counters, as name=value", NULL, &sorted },
 	{ "show queue", "[ID...|all]", 0, MANY, "envelopes, a line each",
 	    PREFIX_HELP
 	    "\nS: R ready, D deferred, I in flight, H held, B waits "
