@@ -78,8 +78,6 @@ close_peer(struct peer *p)
 	evbuffer_drain(p->out, evbuffer_get_length(p->out));
 	if (p->on_close != NULL)
 		p->on_close(p->close_arg);
-	else
-		log_debug("event=peer-gone peer=%s", role_name(p->who));
 }
 
 /* Nothing more is believed of what came. */

@@ -36,7 +36,8 @@ struct handler {
 };
 
 /* Takes fd. on_close runs once, when the other end is gone: sends are then
- * dropped. NULL: that is left to the parent, which stops the whole set. */
+ * dropped. NULL: that is left to the parent, which names the role in the log and
+ * stops the whole set. */
 struct peer *peer_new(struct event_base *base, int fd, enum role who,
     void (*on_close)(void *arg), void *arg);
 void peer_free(struct peer *p);
