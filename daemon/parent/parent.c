@@ -376,11 +376,18 @@ on_query(void *arg, struct message *m)
 	struct parent *p = of->parent;
 	struct query_end end = { .text = "" };
 	struct query_ask q;
-	const char *word;
+	const char *word = "";
+	uint16_t i;
 
 	if (query_ask_get(&m->body, &q) == -1)
 		return -1;
-	word = q.n > 0 ? unpack_str(&m->body) : "";
+	/* A tool may say more than is wanted. */
+	if (q.n > 0)
+		word = unpack_str(&m->body);
+	for (i = 1; i < q.n; i++)
+		(void)unpack_str(&m->body);
+	if (unpack_done(&m->body) == -1)
+		return -1;
 	end.ticket = q.ticket;
 	if (q.what == QUERY_STATUS) {
 		send_row(p, of->peer, q.ticket);
@@ -400,7 +407,7 @@ on_query(void *arg, struct message *m)
 	peer_send(of->peer, QUERY_END);
 	if (q.what == QUERY_STOP)
 		stop_set(p, false);
-	return unpack_done(&m->body);
+	return 0;
 }
 
 static int
