@@ -1,5 +1,7 @@
 #include "daemon/parent/binding.h"
 
+#include <sys/stat.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -60,6 +62,7 @@ static int
 open_control(struct binding *b, const struct conf *c, const struct binding *old)
 {
 	const struct group *group = NULL;
+	mode_t mode = c->control_group == NULL ? 0600 : 0660;
 
 	if (c->control_group != NULL) {
 		group = getgrnam(c->control_group);
@@ -72,11 +75,12 @@ open_control(struct binding *b, const struct conf *c, const struct binding *old)
 	if (old != NULL && strcmp(old->path, c->control) == 0)
 		b->control = fcntl(old->control, F_DUPFD_CLOEXEC, 0);
 	else
-		b->control =
-		    unixsock_listen(c->control, group == NULL ? 0600 : 0660);
+		b->control = unixsock_listen(c->control, 0600);
+	/* At a reload the group may be another one, or none any more. */
 	if (b->control == -1 ||
-	    (group != NULL &&
-		chown(c->control, (uid_t)-1, group->gr_gid) == -1)) {
+	    chown(c->control, (uid_t)-1,
+		group == NULL ? getegid() : group->gr_gid) == -1 ||
+	    chmod(c->control, mode) == -1) {
 		log_err("event=control-failed path=%s text=%s%s", c->control,
 		    strerror(errno),
 		    errno == EADDRINUSE ? " (is another smtpd running?)" : "");
