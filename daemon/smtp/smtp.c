@@ -15,7 +15,7 @@
 #include "lib/base/mem.h"
 #include "lib/proto/record.h"
 
-#define STOP_SECONDS 3 /* for commits that are under way */
+#define STOP_MS 600 /* for commits that are under way; the parent gives 700 */
 
 /* One place of listening. */
 struct entrance {
@@ -188,7 +188,7 @@ on_stop_timer(evutil_socket_t fd, short what, void *arg)
 static void
 stop(void *arg)
 {
-	static const struct timeval span = { STOP_SECONDS, 0 };
+	static const struct timeval span = { 0, STOP_MS * 1000 };
 	struct smtp *smtp = arg;
 
 	close_entrances(smtp);
