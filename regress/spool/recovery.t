@@ -305,10 +305,12 @@ SKIP: {
 	note('opened by root, then another user in an empty root');
 	chmod(0755, $dir);
 	$spool = "$dir/spool" . $count++;
-	$out = drive('OWNER=65534', 'put', 3, 600000);
+	# In an empty root the leak check has no /proc to look at itself.
+	my @as = ('OWNER=65534', 'ASAN_OPTIONS=detect_leaks=0');
+	$out = drive(@as, 'put', 3, 600000);
 	@ids = $out =~ /^ACK (\w+)/mg;
 	is((stat(msg($ids[0])))[4], 65534, 'files are that user\'s');
-	$out = drive('OWNER=65534', 'check', 600000);
+	$out = drive(@as, 'check', 600000);
 	is(listed($out), join(' ', sort @ids), 'and are found again');
 	unlike($out, qr/BODY|ANOMALY/, 'whole');
 }
