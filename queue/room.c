@@ -6,6 +6,7 @@
  */
 #include <sys/statvfs.h>
 
+#include "lib/base/mono.h"
 #include "queue/inside.h"
 
 #define CHECK_MS 500
@@ -13,11 +14,13 @@
 static void
 look(struct queue *q)
 {
+	/* While all is refused no turn comes that would set the clock. */
+	uint64_t now = mono_ms();
 	struct statvfs v;
 
-	if (q->room_checked != 0 && q->now < q->room_checked + CHECK_MS)
+	if (q->room_checked != 0 && now < q->room_checked + CHECK_MS)
 		return;
-	q->room_checked = q->now;
+	q->room_checked = now;
 	if (fstatvfs(q->layout.root, &v) == -1)
 		return;
 	q->block_size = v.f_frsize > 0 ? v.f_frsize : 4096;
