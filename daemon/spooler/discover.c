@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "daemon/spooler/known.h"
+#include "daemon/spooler/notify.h"
 #include "daemon/spooler/spooler.h"
 #include "lib/base/ident.h"
 #include "lib/base/log.h"
@@ -70,7 +71,10 @@ take_in(struct search *se, struct entry *en, struct envelope *e)
 	queue_image(s->q, e->id, buf_text(text), buf_len(text), NULL, NULL);
 	buf_free(text);
 	known_settled(s, e->id, PLAN_GONE, 0); /* it comes back as new */
-	known_add(s, index_add(s->index, e, size));
+	en = index_add(s->index, e, size);
+	if (en->flags & ENTRY_FAILED)
+		notify_failed(s, ident_msgid(e->id));
+	known_add(s, en);
 	known_flush(s);
 	se->done++;
 	log_info("evpid=%s event=discovered generation=%u",

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "daemon/edge/carry.h"
+#include "daemon/spooler/image.h"
 #include "daemon/spooler/known.h"
 #include "daemon/spooler/notify.h"
 #include "daemon/spooler/release.h"
@@ -31,31 +32,6 @@ done(struct spooler *s, struct entry *en, const struct carry_outcome *o)
 	s->count.delivered++;
 	index_remove(s->index, en);
 	known_settled(s, evpid, PLAN_GONE, 0);
-}
-
-/* An outcome must last, even when a person filled the envelope with lines of
- * their own: its history is what it can do without. */
-static void
-write_image(struct spooler *s, struct entry *en, struct envelope *e)
-{
-	struct buf *text = buf_new(ENVELOPE_TEXT_MAX);
-	char id[IDENT_TEXT_MAX];
-	int rc = envelope_print(e, text);
-
-	while (rc == -1 && e->histories > 0) {
-		free(e->history[--e->histories]);
-		e->history[e->histories] = NULL;
-		rc = envelope_print(e, text);
-	}
-	index_update(s->index, en, e);
-	if (rc == 0)
-		queue_image(
-		    s->q, e->id, buf_text(text), buf_len(text), NULL, NULL);
-	else
-		log_err("evpid=%s event=not-written text=its envelope has "
-			"become too long; a restart will try it again",
-		    ident_evpid_text(id, e->id));
-	buf_free(text);
 }
 
 /* Notes the attempt in the envelope: error, history, times. */
@@ -107,7 +83,7 @@ later(struct spooler *s, struct entry *en, struct envelope *e,
 		e->state = ENVELOPE_HELD;
 		envelope_set(&e->hold, "reason=held while in flight");
 	}
-	write_image(s, en, e);
+	image_write(s, en, e);
 	s->count.deferred++;
 	log_info("evpid=%s event=deferred tries=%u next=%s status=%s",
 	    ident_evpid_text(id, en->evpid), e->tries,
@@ -142,7 +118,7 @@ never(struct spooler *s, struct entry *en, struct envelope *e,
 		return;
 	}
 	e->state = ENVELOPE_FAILED;
-	write_image(s, en, e);
+	image_write(s, en, e);
 	notify_failed(s, ident_msgid(evpid));
 }
 

@@ -10,7 +10,7 @@
  *   known     tells the scheduler                (edge/plan)
  *
  * They share this struct and do not call one another, but for known, index,
- * and notify_failed(), which settle calls.
+ * image, and notify_failed().
  */
 #ifndef DAEMON_SPOOLER_SPOOLER_H
 #define DAEMON_SPOOLER_SPOOLER_H

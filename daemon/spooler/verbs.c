@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "daemon/edge/plan.h"
+#include "daemon/spooler/image.h"
 #include "daemon/spooler/known.h"
 #include "daemon/spooler/spooler.h"
 #include "lib/base/ident.h"
@@ -281,7 +282,6 @@ write_image(struct spooler *s, struct entry *en, struct envelope *e)
 {
 	const struct verb *v = holding(s);
 	char hold[HOLD_MAX], since[TEXT_TIME_MAX];
-	struct buf *text = buf_new(ENVELOPE_TEXT_MAX);
 
 	if (en->flags & ENTRY_HELD) {
 		e->state = ENVELOPE_HELD;
@@ -295,11 +295,7 @@ write_image(struct spooler *s, struct entry *en, struct envelope *e)
 		envelope_set(&e->hold, NULL);
 	}
 	e->generation++;
-	index_update(s->index, en, e);
-	if (envelope_print(e, text) == 0)
-		queue_image(
-		    s->q, e->id, buf_text(text), buf_len(text), NULL, NULL);
-	buf_free(text);
+	image_write(s, en, e);
 }
 
 struct reading {

@@ -12,10 +12,12 @@ use Spoolkit;
 use constant RCPTS => 60;
 
 my $mx = FakeMX->start(
-	far => { RCPT => [('451 4.7.1 later') x RCPTS, '250 2.1.5 ok'] });
+	far => { RCPT => [('451 4.7.1 later') x RCPTS, '250 2.1.5 ok'] },
+	never => { RCPT => ['451 4.7.1 later'] });
 my $d = Spoolkit->start(
-	vars => { FAR => $mx->port('far') },
+	vars => { FAR => $mx->port('far'), NEVER => $mx->port('never') },
 	conf => <<'END');
+accept from any for domain "never.test" relay via "smtp://127.0.0.1:%NEVER%"
 accept from any for any relay via "smtp://127.0.0.1:%FAR%"
 END
 
@@ -40,4 +42,24 @@ my $before = $d->role_pids;
 is +($d->ctl('schedule', 'all'))[0], 0, 'and tried at once';
 ok $d->wait(sub { !$d->queue }, 20), 'all are delivered';
 is_deeply $d->role_pids, $before, 'by the same roles';
+
+# One that has room for nothing more: an attempt counts all the same.
+my ($e, $file);
+$d->send('a@shop.example', 'ann@never.test', "Subject: full\n\nhello\n");
+sub tries {
+	($e) = $d->queue;
+	return $e ? $e->{tries} // 0 : 0;
+}
+ok $d->wait(sub { tries() == 1 }, 20), 'it was tried';
+is +($d->ctl('sync'))[0], 0, 'its file is exact';
+($file) = grep { /$e->{evpid}$/ } glob $d->dir . '/spool/queue/*/*';
+my $text = Spoolkit::slurp($file);
+my $room = 65536 - 60 - length $text;
+$text =~ s/^(?=generation:)/'x-note: ' . 'n' x $room . "\n"/me;
+Spoolkit::spew($file, $text);
+is +($d->ctl('discover', $e->{evpid}))[0], 0, 'nearly 64 KiB are taken';
+is +($d->ctl('schedule', 'all'))[0], 0, 'tried again';
+ok $d->wait(sub { tries() == 2 }, 20), 'that counts';
+$d->restart;
+ok $d->wait(sub { tries() == 2 }, 20), 'and is not forgotten';
 done_testing;
