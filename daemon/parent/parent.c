@@ -52,6 +52,7 @@ struct parent {
 	struct children *children;
 	struct running roles[ROLES];
 	enum state state;
+	bool terminal; /* it runs in one, and ends with it */
 	bool was_ready; /* once, all of them */
 	bool again; /* after stopping: start the set again */
 	unsigned phase; /* of stopping */
@@ -343,10 +344,17 @@ reload(struct parent *p)
 static void
 on_hangup(int fd, short what, void *arg)
 {
-	const char *trouble = reload(arg);
+	struct parent *p = arg;
+	const char *trouble;
 
 	(void)fd;
 	(void)what;
+	if (p->terminal && !isatty(STDERR_FILENO)) {
+		log_info("event=stopping reason=\"the terminal has gone\"");
+		stop_set(p, false);
+		return;
+	}
+	trouble = reload(p);
 	if (trouble != NULL)
 		log_warn("event=reload-refused text=%s", trouble);
 }
@@ -534,6 +542,7 @@ parent_run(const struct parent_options *o)
 
 	p->o = o;
 	p->conf = o->conf;
+	p->terminal = p->conf->foreground && isatty(STDERR_FILENO);
 	p->backoff_ms = BACKOFF_FIRST_MS;
 	p->binding = binding_open(p->conf, NULL);
 	if (p->binding == NULL)

@@ -139,6 +139,30 @@ subtest 'by whoever runs the tests' => sub {
 	interrupt($top, $pid);
 };
 
+# Closes the terminal as soon as the daemon is up.
+my $closing = <<'END';
+import os, pty, sys
+pid, fd = pty.fork()
+if pid == 0:
+    os.execvp('sh', ['sh', 'contrib/run.sh'])
+seen = b''
+while b'event=loaded' not in seen:
+    seen += os.read(fd, 4096)
+os.close(fd)
+os.waitpid(pid, 0)
+END
+
+subtest 'in a terminal that is closed' => sub {
+	my $top = new_tree();
+	my $port = free_port();
+
+	is(system("cd '$top' && PORT=$port timeout 20 python3 -c \"$closing\""),
+	    0, 'the daemon ends');
+	ok(!IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port"),
+	    'and nobody listens any more');
+	ok(!-e "$top/var/smtpd.sock", 'nor is there a socket');
+};
+
 subtest 'by an ordinary user' => sub {
 	plan skip_all => 'needs root' if $> != 0;
 	my ($uid, $gid) = (getpwnam 'nobody')[2, 3];
