@@ -95,7 +95,7 @@ end_well(struct steer *s, const char *text)
 		end(s, EXIT_NOMATCH, *text != '\0' ? text : "none to change");
 	else
 		end(s, EXIT_NOMATCH,
-		    v->known && *text != '\0' ? text : "no such envelope ID");
+		    *text != '\0' ? text : "no such envelope ID");
 }
 
 /* The spooler decides about these itself, in flight or not: it says at the end

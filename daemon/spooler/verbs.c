@@ -113,19 +113,25 @@ mean_all(struct verb *v)
 	return done;
 }
 
+/* What was there, for the words when nothing could be done. */
+struct met {
+	uint32_t all, flying;
+};
+
 /* All envelopes of a message. Those in flight keep the time that the attempt
  * gives them. */
 static uint32_t
-mean_message(struct verb *v, uint64_t msgid, uint32_t *flying)
+mean_message(struct verb *v, uint64_t msgid, struct met *met)
 {
 	struct entry *en = NULL;
 	uint32_t seen = 0, done = 0;
 
 	while ((en = index_sibling(v->s->index, msgid, en)) != NULL) {
 		seen++;
+		met->all++;
 		if ((en->flags & ENTRY_INFLIGHT) &&
 		    (v->kind == PLAN_SCHEDULE || v->kind == PLAN_REMOVE))
-			++*flying;
+			met->flying++;
 		else
 			done += mean(v->s, v->kind, en);
 	}
@@ -134,7 +140,7 @@ mean_message(struct verb *v, uint64_t msgid, uint32_t *flying)
 }
 
 static uint32_t
-mean_some(struct verb *v, uint32_t *flying)
+mean_some(struct verb *v, struct met *met)
 {
 	struct entry *en;
 	uint32_t done = 0;
@@ -142,11 +148,11 @@ mean_some(struct verb *v, uint32_t *flying)
 
 	for (i = 0; i < v->n; i++) {
 		if (ident_rcpt(v->evpids[i]) == PLAN_WHOLE) {
-			done +=
-			    mean_message(v, ident_msgid(v->evpids[i]), flying);
+			done += mean_message(v, ident_msgid(v->evpids[i]), met);
 			continue;
 		}
 		en = index_find(v->s->index, v->evpids[i]);
+		met->all += en != NULL;
 		if (en != NULL && mean(v->s, v->kind, en))
 			done++;
 		else
@@ -188,23 +194,31 @@ log_verb(const struct verb *v, uint32_t done)
 }
 
 static void
+answer_nothing(struct verb *v, const struct met *met)
+{
+	if (met->flying > 0)
+		answer(v, EXIT_NOMATCH, 0, "in flight: nothing was changed");
+	else if (met->all > 0)
+		answer(v, EXIT_NOMATCH, 0,
+		    "nothing to do: it is so already, or waits for its bounce");
+	else if (v->s->loaded)
+		answer(v, EXIT_NOMATCH, 0, "no such envelope ID");
+	else
+		answer(v, EXIT_TEMPFAIL, 0,
+		    v->kind == PLAN_SCHEDULE
+			? "not loaded yet: the queue is being read"
+			: "the queue is being read; it is done when that "
+			  "envelope is met, if there is one");
+}
+
+static void
 carry_out(struct verb *v)
 {
-	uint32_t done, flying = 0;
+	struct met met = { 0, 0 };
+	uint32_t done = v->all ? mean_all(v) : mean_some(v, &met);
 
-	done = v->all ? mean_all(v) : mean_some(v, &flying);
 	if (!v->all && done == 0) {
-		if (!v->s->loaded)
-			answer(v, EXIT_TEMPFAIL, 0,
-			    v->kind == PLAN_SCHEDULE
-				? "not loaded yet: the queue is being read"
-				: "the queue is being read; it is done when "
-				  "that envelope is met, if there is one");
-		else
-			answer(v, EXIT_NOMATCH, 0,
-			    flying > 0
-				? "in flight: nothing was changed"
-				: "no such envelope, or nothing to do for it");
+		answer_nothing(v, &met);
 		return;
 	}
 	log_verb(v, done);

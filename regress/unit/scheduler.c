@@ -440,10 +440,10 @@ an_unknown_id_is_the_spoolers_to_know(void **state)
 	ask_one(r, QUERY_REMOVE, "00000000abcd0007");
 	until(r, &r->verbs, 1);
 	assert_true(r->verb.evpids[0] == ident_evpid(0xabcd, 7));
-	ended(r, EXIT_NOMATCH, 0, 1, "no such envelope, or nothing to do");
+	ended(r, EXIT_NOMATCH, 0, 1, "waits for its bounce");
 	until(r, &r->ends, 1);
 	assert_int_equal(r->end.status, EXIT_NOMATCH);
-	assert_string_equal(r->end_text, "no such envelope ID");
+	assert_string_equal(r->end_text, "waits for its bounce");
 	ask_one(r, QUERY_REMOVE, "00000000abcd0007");
 	until(r, &r->verbs, 2);
 	ended(r, EXIT_TEMPFAIL, 0, 1, "still loading");
