@@ -14,6 +14,7 @@ use Test::More;
 $ENV{ASAN_OPTIONS} = 'detect_leaks=0'; # roles end with what they have
 
 my $build = abs_path($ENV{BUILD} // 'build');
+delete @ENV{qw(BUILD PORT SUDO_USER)}; # a newcomer has none of them
 
 sub slurp {
 	my ($path) = @_;
@@ -63,9 +64,7 @@ sub start {
 	if (!$pid) {
 		chdir $top;
 		setsid;
-		delete $ENV{BUILD};
-		delete $ENV{SUDO_USER};
-		defined $port ? ($ENV{PORT} = $port) : delete $ENV{PORT};
+		$ENV{PORT} = $port if defined $port;
 		open STDIN, '<', '/dev/null';
 		open STDOUT, '>', "$top/log";
 		open STDERR, '>&', \*STDOUT;
@@ -148,8 +147,11 @@ pid, fd = pty.fork()
 if pid == 0:
     os.execvp('sh', ['sh', 'contrib/run.sh'])
 seen = b''
-while b'event=loaded' not in seen:
-    seen += os.read(fd, 4096)
+try:
+    while b'event=loaded' not in seen:
+        seen += os.read(fd, 4096)
+except OSError:
+    sys.exit(seen.decode())
 os.close(fd)
 os.waitpid(pid, 0)
 END
