@@ -135,13 +135,14 @@ on_envelope(void *ctx, uint64_t evpid, enum queue_status st, const char *text,
 		known_add(s, en);
 }
 
+/* The library has said it; here it is an alarm. */
 static void
 on_anomaly(void *ctx, const char *name, const char *reason)
 {
 	struct spooler *s = ctx;
 
 	(void)name;
-	(void)reason; /* the queue has said it */
+	(void)reason;
 	s->count.alarms++;
 }
 
