@@ -14,6 +14,7 @@ my @broken = map { "$spool/queue/0$_" } 0 .. 5;
 $ENV{SEGMENT} = 262144;
 $ENV{SEGMENTS} = 8;
 $ENV{SETTLE} = 1;
+$ENV{PATIENCE} = 30000;
 my %acked;
 
 sub drive {

@@ -328,12 +328,29 @@ change_all(struct drive *d, bool done)
 		turn(d, 100);
 }
 
+static unsigned
+number(const char *name)
+{
+	const char *v = getenv(name);
+
+	return v == NULL ? 0 : (unsigned)strtoul(v, NULL, 10);
+}
+
 static void
 put_all(struct drive *d)
 {
+	uint64_t until = mono_ms() + number("PATIENCE");
+	unsigned refused;
+
 	while (d->todo > 0 || d->open > 0) {
 		while (d->todo > 0 && d->open < d->wide) {
+			refused = d->refused;
 			send_one(d);
+			/* As a client would, for so many milliseconds. */
+			if (d->refused > refused && mono_ms() < until) {
+				d->refused--;
+				break;
+			}
 			d->todo--;
 		}
 		turn(d, 100);
@@ -371,14 +388,6 @@ storm(struct drive *d)
 			d->live[at] = d->live[--d->count];
 		}
 	}
-}
-
-static unsigned
-number(const char *name)
-{
-	const char *v = getenv(name);
-
-	return v == NULL ? 0 : (unsigned)strtoul(v, NULL, 10);
 }
 
 static void
