@@ -52,8 +52,8 @@ find(const struct queue *q, uint64_t id)
 	struct bulk *b;
 
 	LIST_FOREACH(b, &q->bulks, link)
-	if (b->id == id)
-		return b;
+		if (b->id == id)
+			return b;
 	return NULL;
 }
 
@@ -96,8 +96,8 @@ bulk_committed(struct queue *q, uint64_t msgid)
 	struct bulk *b;
 
 	LIST_FOREACH(b, &q->bulks, link)
-	if (b->all)
-		(void)tally_add(b->later, ident_evpid(msgid, 1));
+		if (b->all)
+			(void)tally_add(b->later, ident_evpid(msgid, 1));
 }
 
 void
@@ -106,8 +106,8 @@ bulk_replayed_put(struct queue *q, uint64_t msgid, uint64_t seq)
 	struct bulk *b;
 
 	LIST_FOREACH(b, &q->bulks, link)
-	if (b->all && seq > b->seq)
-		(void)tally_add(b->later, ident_evpid(msgid, 1));
+		if (b->all && seq > b->seq)
+			(void)tally_add(b->later, ident_evpid(msgid, 1));
 }
 
 static void
@@ -278,8 +278,7 @@ bulk_carry(struct queue *q, uint64_t low)
 	struct bulk *b;
 	unsigned i;
 
-	LIST_FOREACH(b, &q->bulks, link)
-	{
+	LIST_FOREACH(b, &q->bulks, link) {
 		if (!b->known || b->ending || b->carried > 0)
 			continue;
 		for (i = 0; i < RING_SLOTS; i++)

@@ -201,7 +201,7 @@ begin(struct queue *q, uint64_t low)
 	size_t len;
 
 	STAILQ_FOREACH(waiting, &q->syncers, link)
-	waiting->begun = true;
+		waiting->begun = true;
 	q->low_next = low;
 	q->checkpoint = CHECKPOINT_SYNC;
 	q->work_since = 0;

@@ -199,7 +199,7 @@ give_up(struct committer *c, struct drafts *group, struct drafts *batch)
 	}
 	/* All of it is flushed before anything else is answered. */
 	STAILQ_FOREACH(j, &again, link)
-	draft_of(j)->flush = true;
+		draft_of(j)->flush = true;
 	STAILQ_CONCAT(&again, batch);
 	STAILQ_CONCAT(batch, &again);
 	/* With a batch that begins with what the old segment is worth. */
@@ -279,8 +279,7 @@ write_group(struct committer *c, struct drafts *group, size_t total)
 	journal_group_print(c->key, &g, head);
 	add_iov(c, &n, head, sizeof(head));
 	at = (at == 0 ? JOURNAL_BLOCK : at) + JOURNAL_GROUP_HEAD;
-	STAILQ_FOREACH(j, group, link)
-	{
+	STAILQ_FOREACH(j, group, link) {
 		d = draft_of(j);
 		if (d->prepare != NULL) {
 			d->prepare(d, c->hash);
@@ -348,8 +347,8 @@ mail_may_wait(struct committer *c, struct drafts *batch)
 	if (c->full_since == 0)
 		c->full_since = mono_ms();
 	STAILQ_FOREACH(j, batch, link)
-	if (draft_of(j)->kind == JOURNAL_BULK)
-		return false;
+		if (draft_of(j)->kind == JOURNAL_BULK)
+			return false;
 	return mono_ms() < c->full_since + MAIL_WAIT_MS;
 }
 
@@ -396,8 +395,8 @@ need_of(const struct committer *c, struct drafts *batch)
 	if (is_mail(j))
 		return RING_MAIL;
 	STAILQ_FOREACH(j, batch, link)
-	if (draft_of(j)->kind == JOURNAL_MARK)
-		return RING_SPARE;
+		if (draft_of(j)->kind == JOURNAL_MARK)
+			return RING_SPARE;
 	return RING_OUTCOME;
 }
 
@@ -444,7 +443,7 @@ serve(struct committer *c, struct drafts *batch)
 		}
 		wanted = !STAILQ_EMPTY(&c->refused);
 		STAILQ_FOREACH(j, &group, link)
-		wanted = wanted || draft_of(j)->flush;
+			wanted = wanted || draft_of(j)->flush;
 		if (write_group(c, &group, total) == -1) {
 			give_up(c, &group, batch);
 			continue;

@@ -145,7 +145,7 @@ struct queue {
 	uint64_t checkpoint_after; /* ms: not before, after a failure */
 	bool distrust; /* a sync failed: files may be less than we think */
 	bool renewing;
-	STAILQ_HEAD(, syncer) syncers;
+	STAILQ_HEAD(syncer_list, syncer) syncers;
 	struct buf *touched; /* evpids written since, with sync_files */
 
 	struct buf *finished; /* lines for state/finished */

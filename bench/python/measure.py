@@ -99,6 +99,19 @@ def memory(pids):
     return pss, private
 
 
+def resting_memory(pids, still=6, most=60):
+    """The same once it has not fallen by a hundredth for some seconds: what a
+    server gives back when it is quiet is not counted."""
+    end = time.monotonic() + most
+    low, since = memory(pids), time.monotonic()
+    while time.monotonic() < min(end, since + still):
+        time.sleep(0.25)
+        now = memory(pids)
+        if now[1] < low[1] * 0.99:
+            low, since = now, time.monotonic()
+    return memory(pids)
+
+
 def fdatasync_ms(directory, count=200):
     """The median of writing 4 KiB into a written file and flushing it."""
     path = os.path.join(directory, "flush-probe")

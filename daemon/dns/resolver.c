@@ -64,8 +64,8 @@ struct resolver {
 	struct timeval deadline;
 	void (*fn)(void *, uint32_t, const struct resolver_answer *);
 	void *arg;
-	TAILQ_HEAD(, question) questions;
-	TAILQ_HEAD(, lookup) lookups;
+	TAILQ_HEAD(question_list, question) questions;
+	TAILQ_HEAD(lookup_list, lookup) lookups;
 	struct hmap *by_key;
 	size_t count;
 };

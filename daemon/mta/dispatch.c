@@ -32,8 +32,8 @@ struct dispatch {
 	unsigned most; /* connections in all */
 	struct hmap *streams; /* link */
 	uint32_t last_stream;
-	TAILQ_HEAD(, link) links;
-	TAILQ_HEAD(, link) idle; /* the longest first */
+	TAILQ_HEAD(link_list, link) links;
+	TAILQ_HEAD(idle_list, link) idle; /* the longest first */
 	struct dispatch_counts counts;
 	void (*stopped)(void *arg); /* NULL: at work */
 	void *stopped_arg;

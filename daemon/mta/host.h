@@ -38,8 +38,10 @@ struct host {
 	char *error; /* the last one, NULL: none */
 	int64_t last_connect, last_error; /* wall clock; 0: never */
 	uint64_t delivered; /* recipients */
-	TAILQ_HEAD(, link) idle; /* its connections that wait for work */
-	TAILQ_HEAD(, relay) waiters; /* that wait for a connection to it */
+	TAILQ_HEAD(host_idle, link)
+	idle; /* its connections that wait for work */
+	TAILQ_HEAD(host_waiters, relay)
+	waiters; /* that wait for a connection to it */
 };
 
 struct hosts *hosts_new(void);

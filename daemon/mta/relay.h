@@ -32,7 +32,7 @@ struct relay {
 	struct relays *all;
 	struct route_target target;
 	uint64_t key;
-	TAILQ_HEAD(, transaction) queue;
+	TAILQ_HEAD(transaction_line, transaction) queue;
 	unsigned queued;
 	unsigned opening; /* connections being set up for it */
 	unsigned bound; /* connections that serve it, those included */

@@ -42,7 +42,7 @@ struct children {
 	bool privileged;
 	const struct conf *conf; /* or NULL */
 	struct peer *mda;
-	TAILQ_HEAD(, child) list;
+	TAILQ_HEAD(child_list, child) list;
 	unsigned n;
 };
 

@@ -32,7 +32,7 @@ struct verb {
 struct steer {
 	struct agenda *agenda;
 	struct peer *spooler;
-	TAILQ_HEAD(, verb) waiting;
+	TAILQ_HEAD(verb_line, verb) waiting;
 	unsigned nwaiting;
 	struct verb *now; /* under way */
 	uint32_t ticket; /* of what the spooler was asked last */

@@ -21,8 +21,8 @@ struct chunk {
 };
 
 struct parcels {
-	SLIST_HEAD(, piece) free[LARGEST / STEP + 1]; /* by size */
-	SLIST_HEAD(, chunk) chunks;
+	SLIST_HEAD(piece_list, piece) free[LARGEST / STEP + 1]; /* by size */
+	SLIST_HEAD(chunk_list, chunk) chunks;
 	size_t used; /* octets of the first chunk */
 	size_t live;
 };

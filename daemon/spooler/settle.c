@@ -73,7 +73,7 @@ static void
 later(struct spooler *s, struct entry *en, struct envelope *e,
     const struct carry_outcome *o, int64_t now)
 {
-	char id[IDENT_TEXT_MAX], when[TEXT_TIME_MAX], status[LINE_MAX_LEN];
+	char id[IDENT_TEXT_MAX], when[TEXT_TIME_MAX];
 
 	note_attempt(e, o, "tempfail", now);
 	e->next_try = backoff_next(e->arrived, now, e->tries, base_of(s, en));
@@ -85,10 +85,10 @@ later(struct spooler *s, struct entry *en, struct envelope *e,
 	}
 	image_write(s, en, e);
 	s->count.deferred++;
-	log_info("evpid=%s event=deferred tries=%u next=%s status=%s",
+	/* The carrier has logged the attempt; this is what was decided. */
+	log_info("evpid=%s event=again tries=%u next=%s",
 	    ident_evpid_text(id, en->evpid), e->tries,
-	    text_time(when, e->next_try),
-	    text_quote(status, sizeof(status), o->status));
+	    text_time(when, e->next_try));
 	known_settled(s, en->evpid,
 	    e->state == ENVELOPE_HELD ? PLAN_HELD : PLAN_AGAIN, e->next_try);
 }
@@ -97,7 +97,7 @@ static void
 never(struct spooler *s, struct entry *en, struct envelope *e,
     const struct carry_outcome *o, int64_t now, bool expired)
 {
-	char id[IDENT_TEXT_MAX], status[LINE_MAX_LEN];
+	char id[IDENT_TEXT_MAX];
 	uint64_t evpid = en->evpid;
 
 	note_attempt(e, o, expired ? "expired" : "permfail", now);
@@ -105,9 +105,8 @@ never(struct spooler *s, struct entry *en, struct envelope *e,
 	s->count.failed++;
 	if (expired)
 		s->count.expired++;
-	log_info("evpid=%s event=failed tries=%u expired=%s status=%s",
-	    ident_evpid_text(id, evpid), e->tries, expired ? "yes" : "no",
-	    text_quote(status, sizeof(status), o->status));
+	log_info("evpid=%s event=given-up tries=%u expired=%s",
+	    ident_evpid_text(id, evpid), e->tries, expired ? "yes" : "no");
 	known_settled(s, evpid, PLAN_GONE, 0);
 	if (*e->sender == '\0') {
 		/* RFC 5321 section 4.5.5: no notice about a notice. */

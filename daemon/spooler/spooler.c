@@ -25,7 +25,7 @@
 #include "lib/compat/heap.h"
 
 #define CLOSE_MS 2000
-#define QUIET_S 4
+#define QUIET_S 2
 
 static void *
 prepare(struct proc *p, const struct conf *conf)

@@ -45,7 +45,7 @@ struct verb {
 };
 
 struct verbs {
-	TAILQ_HEAD(, verb) open; /* in the order of the journal */
+	TAILQ_HEAD(open_verbs, verb) open; /* in the order of the journal */
 	struct event *writer; /* a zero timer: the next turn of writing */
 	struct index_walk walk;
 	bool walking;

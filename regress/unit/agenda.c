@@ -1,4 +1,8 @@
-/* The agenda beside a naive list that does the same slowly. */
+/*
+ * The agenda beside a naive list that does the same slowly.
+ *
+ * Long on purpose: the list is the measure of all cases.
+ */
 #include "daemon/scheduler/agenda.h"
 
 #include <setjmp.h>

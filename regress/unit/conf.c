@@ -1,3 +1,8 @@
+/*
+ * The configuration: what is understood, what is refused and in which words.
+ *
+ * Long on purpose: nearly all of it is tables of cases.
+ */
 #include <sys/stat.h>
 
 #include <netinet/in.h>
@@ -508,13 +513,24 @@ write_file(const char *dir, const char *name, const char *text)
 }
 
 static void
+remove_files(const char *dir)
+{
+	static const char *const names[] = { "main", "other", "loop" };
+	char path[256];
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+		unlink(path);
+	}
+}
+
+static void
 test_files(void **state)
 {
 	char dir[] = "/tmp/conf.XXXXXX", path[256], want[1024];
-	const char *const names[] = { "main", "other", "loop" };
 	struct buf *said = buf_new(1 << 20);
 	struct conf *c;
-	size_t i;
 
 	(void)state;
 	assert_non_null(mkdtemp(dir));
@@ -579,10 +595,8 @@ test_files(void **state)
 	    dir, dir);
 	assert_string_equal(buf_text(said), want);
 
-	for (i = 0; i < 3; i++) {
-		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
-		unlink(path);
-	}
+	remove_files(dir);
+	snprintf(path, sizeof(path), "%s/loop", dir);
 	buf_reset(said);
 	assert_null(conf_load(path, gather, said));
 	assert_non_null(strstr(buf_text(said), "No such file"));

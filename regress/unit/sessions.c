@@ -1,4 +1,9 @@
-/* SMTP sessions against a lookup and a spooler that are made of wood. */
+/*
+ * SMTP sessions against a lookup and a spooler that are made of wood.
+ *
+ * Long on purpose: every case needs those two and the client's side, which a
+ * second file would have to repeat.
+ */
 #include "daemon/smtp/sessions.h"
 
 #include <arpa/inet.h>
