@@ -349,6 +349,7 @@ finish_work(struct job *j)
 
 	e->busy = false;
 	q->jobs--;
+	q->filed = true;
 	q->stats.unlinked += w->unlinked;
 	if (w->error != 0) {
 		complain(

@@ -142,6 +142,7 @@ struct queue {
 	uint64_t low; /* of the last mark */
 	uint64_t low_next; /* of the one being made */
 	uint64_t work_since; /* ms of the first unmarked work; 0: none */
+	bool filed; /* files changed since the last sync began */
 	uint64_t checkpoint_after; /* ms: not before, after a failure */
 	bool distrust; /* a sync failed: files may be less than we think */
 	bool renewing;

@@ -102,6 +102,7 @@ queue_open(const struct queue_options *o, char *err, size_t errlen)
 	LIST_INIT(&q->bulks);
 	STAILQ_INIT(&q->syncers);
 	q->now = mono_ms();
+	q->filed = true; /* by the run before, for all we know */
 	q->block_size = 4096;
 	if (layout_open(&q->layout, o->path,
 		o->owner == 0 ? (uid_t)-1 : o->owner,
