@@ -91,8 +91,10 @@ end_well(struct steer *s, const char *text)
 	else if (v->skipped > 0 && v->known)
 		end(s, EXIT_PARTIAL,
 		    *text != '\0' ? text : "in flight: nothing was changed");
+	else if (v->all && *text != '\0') /* it holds for what is yet read */
+		end(s, EXIT_DONE, text);
 	else if (v->all)
-		end(s, EXIT_NOMATCH, *text != '\0' ? text : "none to change");
+		end(s, EXIT_NOMATCH, "none to change");
 	else
 		end(s, EXIT_NOMATCH,
 		    *text != '\0' ? text : "no such envelope ID");

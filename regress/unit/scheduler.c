@@ -489,6 +489,26 @@ a_message_means_all_its_envelopes(void **state)
 	rig_free(r);
 }
 
+/* "all" of nothing is no match, but for what the spooler has yet to read. */
+static void
+all_holds_for_what_is_yet_read(void **state)
+{
+	struct rig *r = rig_new("");
+
+	(void)state;
+	ask_one(r, QUERY_HOLD, "all");
+	until(r, &r->verbs, 1);
+	ended(r, EXIT_DONE, 0, 0, "and what is still being read");
+	until(r, &r->ends, 1);
+	assert_int_equal(r->end.status, EXIT_DONE);
+	ask_one(r, QUERY_HOLD, "all");
+	until(r, &r->verbs, 2);
+	ended(r, EXIT_DONE, 0, 0, "");
+	until(r, &r->ends, 2);
+	assert_int_equal(r->end.status, EXIT_NOMATCH);
+	rig_free(r);
+}
+
 static void
 a_message_unknown_here_is_the_spoolers_to_know(void **state)
 {
@@ -615,6 +635,7 @@ main(void)
 		cmocka_unit_test(a_hold_in_flight_is_the_spoolers),
 		cmocka_unit_test(an_unknown_id_is_the_spoolers_to_know),
 		cmocka_unit_test(a_message_means_all_its_envelopes),
+		cmocka_unit_test(all_holds_for_what_is_yet_read),
 		cmocka_unit_test(
 		    a_message_unknown_here_is_the_spoolers_to_know),
 		cmocka_unit_test(many_ids_go_in_parts),
