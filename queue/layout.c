@@ -7,9 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <linux/fs.h>
+#endif
 
 #include "lib/base/ident.h"
 #include "lib/base/text.h"
@@ -339,6 +343,31 @@ make_dir(const struct layout *l, const char *name)
 	return 0;
 }
 
+/*
+ * ext4 puts the directories below such a one into groups of their own, and a
+ * file beside its directory: buckets then share no group's search for a free
+ * inode, which is long where many were deleted lately. A hint, no more.
+ */
+static void
+spread_below(const struct layout *l, const char *name)
+{
+#ifdef FS_TOPDIR_FL
+	int fd = layout_open_dir(l, name), flags;
+
+	if (fd == -1)
+		return;
+	if (ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0 &&
+	    (flags & FS_TOPDIR_FL) == 0) {
+		flags |= FS_TOPDIR_FL;
+		(void)ioctl(fd, FS_IOC_SETFLAGS, &flags);
+	}
+	close(fd);
+#else
+	(void)l;
+	(void)name;
+#endif
+}
+
 static int
 make_tree(const struct layout *l, char *err, size_t errlen)
 {
@@ -353,6 +382,7 @@ make_tree(const struct layout *l, char *err, size_t errlen)
 		snprintf(err, errlen, "%s: %s", dirs[i], strerror(errno));
 		return -1;
 	}
+	spread_below(l, "queue");
 	for (i = 0; i < LAYOUT_BUCKETS; i++) {
 		layout_bucket_name(name, i);
 		/* An unusable bucket is the loader's to report. */
