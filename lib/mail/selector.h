@@ -1,0 +1,144 @@
+/*
+ * selector - which envelopes are meant (selector.7)
+ *
+ * One language for smtpctl, smtptop, qtool, traces and hold rules:
+ *
+ *	rcpt.domain = gmail.com && age > 3d && !held
+ *	any(error.class = 4) || sender ~ "*@shop.example"
+ *
+ * A text is parsed once, checked wholly (fields, operators, units; what is
+ * wrong is named with its column and what would have been right), and then
+ * asked about any number of subjects. Pure: it opens nothing; the subject says
+ * what it knows through one callback.
+ */
+#ifndef LIB_MAIL_SELECTOR_H
+#define LIB_MAIL_SELECTOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/buf.h"
+
+#define SELECTOR_TEXT_MAX 65536
+#define SELECTOR_DEPTH 64 /* of parentheses */
+
+/* In the order of the table in selector.c, which has their names and kinds. */
+enum selector_field {
+	SELECT_ID, /* evpid, 16 digits; compares equal with its msgid too */
+	SELECT_MSGID,
+	SELECT_TYPE, /* mta mda bounce */
+	SELECT_STATE, /* ready deferred held inflight paused bounce corrupt
+		       * trash offline */
+	SELECT_HELD,
+	SELECT_PAUSED,
+	SELECT_INFLIGHT,
+	SELECT_SENDER,
+	SELECT_SENDER_DOMAIN, /* derived from SELECT_SENDER */
+	SELECT_SENDER_NULL, /* the same */
+	SELECT_RCPT,
+	SELECT_RCPT_DOMAIN, /* derived from SELECT_RCPT */
+	SELECT_RCPT_LOCAL, /* the same */
+	SELECT_DEST,
+	SELECT_AGE, /* derived from the subject's arrival time */
+	SELECT_SIZE,
+	SELECT_STORED,
+	SELECT_TRIES,
+	SELECT_NEXT, /* a time */
+	SELECT_LAST, /* a time */
+	SELECT_EXPIRES, /* a time */
+	SELECT_TTL, /* derived from SELECT_EXPIRES */
+	SELECT_ARRIVED, /* a time; not written by people: age is */
+	SELECT_ERROR,
+	SELECT_ERROR_CODE, /* derived from SELECT_ERROR when not given */
+	SELECT_ERROR_CLASS,
+	SELECT_ERROR_ENH,
+	SELECT_ERROR_MX,
+	SELECT_ERROR_PHASE,
+	SELECT_ROUTE,
+	SELECT_RELAY,
+	SELECT_SRC,
+	SELECT_LISTENER,
+	SELECT_CLIENT_IP,
+	SELECT_CLIENT_NAME,
+	SELECT_HELO,
+	SELECT_AUTH,
+	SELECT_TLS,
+	SELECT_TAG,
+	SELECT_RULE,
+	SELECT_ENC,
+	SELECT_COMP,
+	SELECT_KID,
+	SELECT_HOST,
+	SELECT_SUBJECT, /* from here on: the message is opened, body role */
+	SELECT_HDR, /* hdr."X-Name" */
+	SELECT_MSG_RCPTS,
+	SELECT_MSG_SIZE,
+	SELECT_MSG_STATE,
+	SELECT_BODY,
+	SELECT_FIELDS
+};
+
+/* Text is lent until the next call. A flag is a number, 0 or 1; a time is
+ * seconds since the epoch; an IP address is text. */
+struct selector_value {
+	const char *text; /* NULL: a number */
+	int64_t number;
+};
+
+struct selector_subject {
+	/* False: it has no such value (tests of it are then false, and != is
+	 * true). header names the hdr of SELECT_HDR, else NULL. */
+	bool (*value)(void *ctx, enum selector_field f, const char *header,
+	    struct selector_value *v);
+	/* Calls each for every envelope of the same message until it says
+	 * false; NULL: the subject stands alone. */
+	void (*siblings)(void *ctx,
+	    bool (*each)(void *arg, const struct selector_subject *s),
+	    void *arg);
+	void *ctx;
+};
+
+struct selector_error {
+	size_t column; /* octets from 0 */
+	char text[256]; /* a sentence, with the nearest name if any */
+};
+
+struct selector;
+
+/* now settles "today", "-2h", ages. NULL with *e filled. The word all selects
+ * everything; an empty text is an error. */
+struct selector *selector_parse(
+    const char *text, int64_t now, struct selector_error *e);
+void selector_free(struct selector *s); /* NULL is accepted */
+bool selector_match(
+    const struct selector *s, const struct selector_subject *subject);
+
+bool selector_is_all(const struct selector *s);
+/* What evaluating it needs beyond the envelope: the message, siblings. */
+bool selector_needs_message(const struct selector *s);
+bool selector_needs_siblings(const struct selector *s);
+/* False when it uses a field that may change after arrival: hold rules. */
+bool selector_is_arrival_only(const struct selector *s);
+/* Of a conjunct `id = X` or `msgid in (...)`, for an index: the ids, 0 when it
+ * does not narrow that way. */
+size_t selector_ids(const struct selector *s, const uint64_t **ids);
+
+/* Appends the canonical text: parsing it gives the same selector. */
+void selector_print(const struct selector *s, struct buf *b);
+/* Appends the parsed tree, a line a node, with what is known from an index and
+ * what must be scanned, and how often each test was asked and held so far. */
+void selector_explain(const struct selector *s, struct buf *b);
+/* The message, the text and a caret under the column. */
+void selector_complain(
+    const char *text, const struct selector_error *e, struct buf *b);
+
+/* The sugar of command lines: -f ADDR, -r ADDR, -o 3d, -y 1h, -e TEXT,
+ * -S STATE, -R ROUTE, -w EXPR become one expression. Appends with && to b; -1
+ * and *e for a value that cannot be meant. */
+int selector_sugar(
+    char letter, const char *value, struct buf *b, struct selector_error *e);
+
+const char *selector_field_name(enum selector_field f);
+
+#endif
