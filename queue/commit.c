@@ -13,6 +13,7 @@
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/base/mono.h"
+#include "queue/spread.h"
 
 #define IOV 1000 /* below IOV_MAX everywhere */
 #define GROUP_MAX (8u * 1024 * 1024)
@@ -32,6 +33,7 @@ struct committer {
 	struct drafts pending;
 	uint64_t alarm_at;
 	struct committer_stats stats;
+	struct spread flush_us;
 
 	/* From here on the committer thread's own. */
 	struct ring *ring;
@@ -124,9 +126,7 @@ flush(struct committer *c)
 	took = mono_us() - began;
 	crew_report(c->crew, "journal.flush", began);
 	pthread_mutex_lock(&c->lock);
-	c->stats.flushes++;
-	if (took > c->stats.flush_us_max)
-		c->stats.flush_us_max = took;
+	spread_add(&c->flush_us, took);
 	pthread_mutex_unlock(&c->lock);
 	if (rc == 0) {
 		c->flushed = c->next_seq - 1;
@@ -638,5 +638,9 @@ committer_stats(struct committer *c, struct committer_stats *s)
 {
 	pthread_mutex_lock(&c->lock);
 	*s = c->stats;
+	s->flushes = c->flush_us.n;
+	s->flush_us_p50 = spread_percentile(&c->flush_us, 50);
+	s->flush_us_p99 = spread_percentile(&c->flush_us, 99);
+	s->flush_us_max = c->flush_us.max;
 	pthread_mutex_unlock(&c->lock);
 }

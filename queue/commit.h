@@ -57,7 +57,8 @@ void committer_alarm(struct committer *c, uint64_t at);
 void committer_hurry(struct committer *c);
 
 struct committer_stats {
-	uint64_t commits, groups, flushes, flush_us_max;
+	uint64_t commits, groups, flushes;
+	uint64_t flush_us_p50, flush_us_p99, flush_us_max;
 	char alarm[160]; /* "" while the journal works */
 };
 void committer_stats(struct committer *c, struct committer_stats *s);

@@ -252,6 +252,8 @@ queue_stats(struct queue *q, struct queue_stats *s)
 	s->commits = c.commits;
 	s->groups = c.groups;
 	s->flushes = c.flushes;
+	s->flush_us_p50 = c.flush_us_p50;
+	s->flush_us_p99 = c.flush_us_p99;
 	s->flush_us_max = c.flush_us_max;
 	s->body_bytes = q->body_bytes;
 	ring_use(q->ring, &s->journal_size, &s->journal_used);

@@ -183,7 +183,7 @@ struct queue_stats {
 	uint64_t settled, unlinked;
 	uint64_t journal_size, journal_used;
 	uint64_t anomalies;
-	uint64_t flush_us_max; /* the slowest flush so far */
+	uint64_t flush_us_p50, flush_us_p99, flush_us_max; /* so far */
 	unsigned free_blocks_percent, free_inodes_percent;
 	bool full; /* below the reserve */
 	char alarm[256]; /* "" or why something needs a person */

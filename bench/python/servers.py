@@ -46,6 +46,10 @@ class Server:
         """Files that hold mail now."""
         return 0
 
+    def journal_flush_ms(self):
+        """The median of its own flushes; None when it does not say."""
+        return None
+
     def count_files(self, *folders):
         count = 0
         for folder in folders:
@@ -104,6 +108,13 @@ accept from local for any relay via "smtp://127.0.0.1:{sink}"
              *words], check=False, timeout=seconds, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         return done.returncode, done.stdout, time.monotonic() - start
+
+    def journal_flush_ms(self):
+        for line in self.smtpctl("show", "stats")[1].split("\n"):
+            name, _, value = line.partition("=")
+            if name == "spooler.journal_flush_us_p50":
+                return int(value) / 1000
+        return None
 
     def list_command(self):
         return [os.path.join(BUILD, "smtpctl"), "-s",

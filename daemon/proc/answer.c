@@ -34,6 +34,8 @@ struct answers {
 	size_t ncounters;
 	void (*status)(void *arg, struct buf *row);
 	void *status_arg;
+	void (*count)(void *arg);
+	void *count_arg;
 	uint64_t started; /* mono_ms */
 };
 
@@ -124,6 +126,8 @@ answer_role_stats(struct answers *all, struct answer *a)
 	char *name;
 	size_t i;
 
+	if (all->count != NULL)
+		all->count(all->count_arg);
 	for (i = 0; i < all->ncounters; i++) {
 		row = answer_row(a);
 		name = mem_printf(
@@ -293,4 +297,11 @@ answer_counter(struct proc *p, const char *name, const uint64_t *value)
 	    mem_rearray(all->counters, n + 1, sizeof(*all->counters));
 	all->counters[n].name = name;
 	all->counters[n].value = value;
+}
+
+void
+answer_count(struct proc *p, void (*fn)(void *), void *arg)
+{
+	proc_answers(p)->count = fn;
+	proc_answers(p)->count_arg = arg;
 }

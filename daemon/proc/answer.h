@@ -34,6 +34,8 @@ void answer_status(
     struct proc *p, void (*fn)(void *arg, struct buf *row), void *arg);
 /* A number shown by STATS as role.name; the value is read when asked. */
 void answer_counter(struct proc *p, const char *name, const uint64_t *value);
+/* Brings such values up to date; called before they are read. */
+void answer_count(struct proc *p, void (*fn)(void *arg), void *arg);
 
 /* A row: fill the lent buffer with record_begin() and fields, then send. */
 struct buf *answer_row(struct answer *a);

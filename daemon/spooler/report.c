@@ -479,6 +479,32 @@ add_status(void *arg, struct buf *row)
 	record_str(row, "alarm", st.alarm);
 }
 
+static void
+take_stats(void *arg)
+{
+	struct spooler *s = arg;
+
+	queue_stats(s->q, &s->stats);
+}
+
+static void
+count_queue(struct spooler *s)
+{
+	struct proc *p = s->proc;
+
+	answer_count(p, take_stats, s);
+	answer_counter(p, "commits", &s->stats.commits);
+	answer_counter(p, "journal_groups", &s->stats.groups);
+	answer_counter(p, "journal_flushes", &s->stats.flushes);
+	answer_counter(p, "journal_flush_us_p50", &s->stats.flush_us_p50);
+	answer_counter(p, "journal_flush_us_p99", &s->stats.flush_us_p99);
+	answer_counter(p, "journal_flush_us_max", &s->stats.flush_us_max);
+	answer_counter(p, "settled", &s->stats.settled);
+	answer_counter(p, "unlinked", &s->stats.unlinked);
+	answer_counter(p, "reads_from_memory", &s->stats.hits);
+	answer_counter(p, "reads_from_files", &s->stats.misses);
+}
+
 void
 report_start(struct spooler *s)
 {
@@ -505,4 +531,5 @@ report_start(struct spooler *s)
 		answer_counter(s->proc, counters[i].name,
 		    (const uint64_t *)((const char *)&s->count +
 			counters[i].at));
+	count_queue(s);
 }

@@ -52,6 +52,7 @@ struct spooler {
 	struct verbs *verbs;
 	struct report *report;
 	struct spooler_counters count;
+	struct queue_stats stats; /* as of the last time they were asked for */
 	struct event *quiet; /* when the heap is trimmed */
 	uint64_t last_results; /* mono_ms of the queue's last answer */
 	bool loaded; /* the walk at start is over */

@@ -92,6 +92,18 @@ subtest 'so does a held envelope' => sub {
 	is($d->maildir('ann'), 0, 'not delivered');
 };
 
+subtest 'counters of the queue' => sub {
+	my %n = ctl_ok(['show', 'stats']) =~ /^spooler\.(\w+)=(\d+)$/mg;
+	cmp_ok($n{journal_flushes}, '>', 0, 'flushes');
+	my @us = @n{map { "journal_flush_us_$_" } qw(p50 p99 max)};
+	ok($us[0] > 0 && $us[0] <= $us[1] && $us[1] <= $us[2], "in order: @us");
+	ctl_ok(['show', 'message', $held]);
+	my %then = ctl_ok(['show', 'stats']) =~ /^spooler\.(\w+)=(\d+)$/mg;
+	my ($was, $is) = map { $_->{reads_from_memory} + $_->{reads_from_files} }
+	    \%n, \%then;
+	cmp_ok($is, '>', $was, 'a read is counted');
+};
+
 subtest 'what is shown of a message' => sub {
 	my $out = ctl_ok(['show', 'queue']);
 	my ($head, @rows) = split /\n/, $out;
