@@ -536,7 +536,8 @@ make_entry(struct queue_txn *t, const struct queue_text *texts, size_t n,
 	e->m.arrived = t->arrived;
 	e->m.size = t->size;
 	e->m.record = padded;
-	e->head = blob_new(MESSAGE_HEAD);
+	e->head = blob_new(MESSAGE_HEAD_MAX);
+	e->head->len = MESSAGE_HEAD;
 	message_print(&e->m, e->head->data);
 	e->record = blob_new(padded);
 	/* Empty lines fill the room behind the last envelope. */

@@ -194,8 +194,9 @@ finish_read(struct job *j)
 static struct blob *
 head_of(const struct entry *e)
 {
-	struct blob *b = blob_new(MESSAGE_HEAD);
+	struct blob *b = blob_new(MESSAGE_HEAD_MAX);
 
+	b->len = MESSAGE_HEAD;
 	message_print(&e->m, b->data);
 	message_put_digest(b->data, e->m.digest);
 	return b;

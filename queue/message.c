@@ -55,7 +55,7 @@ read_plain(int fd, uint64_t base, uint64_t offset, void *data, size_t len)
 static const struct codec plain = { "plain", read_plain };
 
 void
-message_print(const struct message *m, char head[MESSAGE_HEAD + 1])
+message_print(const struct message *m, char head[MESSAGE_HEAD_MAX + 1])
 {
 	char id[IDENT_TEXT_MAX], when[TEXT_TIME_MAX];
 
@@ -72,8 +72,7 @@ message_print(const struct message *m, char head[MESSAGE_HEAD + 1])
 }
 
 void
-message_put_digest(
-    char head[MESSAGE_HEAD + 1], const uint8_t digest[MESSAGE_DIGEST])
+message_put_digest(char *head, const uint8_t digest[MESSAGE_DIGEST])
 {
 	static const char hex[] = "0123456789abcdef";
 	int i;

@@ -18,6 +18,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct keyring;
 struct queue;
 struct queue_txn;
 
@@ -27,7 +28,8 @@ enum queue_status {
 	QUEUE_FULL, /* blocks, inodes, journal or memory below the reserve */
 	QUEUE_UNAVAILABLE, /* there, but cannot be read: mode, type, I/O */
 	QUEUE_DAMAGED, /* read, but torn, edited or broken */
-	QUEUE_FAILED /* the disk refused: nothing was promised */
+	QUEUE_FAILED, /* the disk refused: nothing was promised */
+	QUEUE_LOCKED /* whole, but sealed by a key that is not at hand */
 };
 
 struct queue_options {
@@ -42,6 +44,9 @@ struct queue_options {
 	unsigned reserve_percent; /* of blocks and inodes; 0: 2, UINT_MAX:
 				   * none */
 	bool sync_files; /* flush each file and bucket at a checkpoint */
+	int compression; /* level of zstd, 1 to 19; 0: none */
+	bool seal; /* by the active key of keys */
+	struct keyring *keys; /* opens what is sealed; a reference is taken */
 	/* For a caller that opens as root and drops later: what is made is
 	 * handed to them, and only theirs is trusted. 0: the caller's own. */
 	uid_t owner;
@@ -82,6 +87,11 @@ struct queue_loader {
 	void *ctx;
 };
 void queue_load(struct queue *q, const struct queue_loader *l);
+
+/* Another ring, NULL for none: what is written from now on is sealed by its
+ * active key, if the spool was opened to seal and it has one. What was locked
+ * and can be opened now is reported through the loader again. */
+void queue_rekey(struct queue *q, struct keyring *keys);
 
 /* A transaction: one message and its envelopes. */
 
@@ -186,6 +196,9 @@ struct queue_stats {
 	uint64_t flush_us_p50, flush_us_p99, flush_us_max; /* so far */
 	unsigned free_blocks_percent, free_inodes_percent;
 	bool full; /* below the reserve */
+	uint64_t locked; /* envelopes, or messages whose envelopes are
+			  * unknown, that lack a key */
+	char locked_kid[17]; /* one such key; "" */
 	char alarm[256]; /* "" or why something needs a person */
 };
 void queue_stats(struct queue *q, struct queue_stats *s);

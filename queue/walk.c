@@ -186,6 +186,8 @@ look_at_envelope(struct walk *w, struct found *f)
 		f->reason = "cut short, and the record has nothing of it";
 		break;
 	case ENVFILE_EDITED:
+	case ENVFILE_NO_KEY:
+	case ENVFILE_WRONG_KEY:
 		f->reason = "edited or damaged";
 		break;
 	}

@@ -149,8 +149,8 @@ static void
 message_heads(void **state)
 {
 	struct message m = { UINT64_C(0x3f9a0c41d7b2), 1795353669, 412, 4096,
-		{ 1, 2, 0xff } };
-	char head[MESSAGE_HEAD + 1];
+		{ 1, 2, 0xff }, 0 };
+	char head[MESSAGE_HEAD_MAX + 1];
 	struct message got;
 	size_t i;
 	int bit;
