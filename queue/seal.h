@@ -8,7 +8,8 @@
  * segment is the message id and the codec, that of a wrapped key the message id
  * and the kid: a key is changed by rewriting one slot and nothing else. An
  * envelope's text is sealed alone, by a fresh key from HKDF for every write.
- * Pure: no files.
+ * Beside each salt stands the master key's fingerprint, so that a ring which
+ * gives a kid to another key is told apart from damage. Pure: no files.
  */
 #ifndef QUEUE_SEAL_H
 #define QUEUE_SEAL_H
@@ -23,12 +24,13 @@
 #define SEAL_SEGMENT 65536u /* clear octets of every segment but the last */
 #define SEAL_TAG 16u
 #define SEAL_DATA_KEY 32u
-#define SEAL_SLOT 111u /* "key=" kid " " salt " " wrapped, fixed, no LF */
+#define SEAL_SLOT 110u /* "key=" kid " " salt " " wrapped, fixed, no LF */
 
 enum seal_result {
 	SEAL_OK,
 	SEAL_EMPTY, /* a slot that holds nothing */
-	SEAL_NO_KEY, /* sealed by a kid that the ring does not have */
+	SEAL_NO_KEY, /* sealed by a key that the ring does not have, or has
+		      * another of that name */
 	SEAL_DAMAGED /* the tag does not fit, or the form is odd */
 };
 
@@ -45,7 +47,9 @@ enum seal_result seal_unwrap(const struct keyring *r, uint64_t msgid,
     const char *slot, uint8_t data_key[SEAL_DATA_KEY],
     char kid[KEYRING_KID + 1]);
 
-/* The segments of one message. Not shared by threads. */
+/* The segments of one message. Not shared by threads. A data key seals one
+ * stream, once: the same place sealed twice with other octets gives both
+ * away. */
 struct seal_stream;
 struct seal_stream *seal_stream_new(
     const uint8_t data_key[SEAL_DATA_KEY], uint64_t msgid, const char *codec);
