@@ -209,7 +209,7 @@ keep_torn(const struct layout *l, const struct scan *s, const char *reason)
 	char name[LAYOUT_NAME_MAX], path[LAYOUT_NAME_MAX + 16];
 	struct stat st;
 
-	if (s->torn_at == 0)
+	if (l == NULL || s->torn_at == 0)
 		return;
 	snprintf(name, sizeof(name), "journal-%016" PRIx64 "-%08" PRIx64,
 	    s->head.number, s->torn_at);
@@ -233,6 +233,8 @@ disk_lied(const struct layout *l, const struct scan *s, uint64_t seq,
 	    "journal segment %" PRIu64 ": record %" PRIu64
 	    " was flushed and is bad: the disk lost data",
 	    s->head.number, seq);
+	if (l == NULL)
+		return;
 	log_err("event=journal-damaged segment=%" PRIu64 " seq=%" PRIu64
 		" reason=\"a flushed record is bad\"",
 	    s->head.number, seq);

@@ -31,7 +31,8 @@ struct replay_result {
 	char alarm[256];
 };
 
-/* Marks the live slots in the ring. -1 with a sentence in err. */
+/* Marks the live slots in the ring; keeps what is bad in l's corrupt/, or (l is
+ * NULL) only tells. -1 with a sentence in err. */
 int replay(struct ring *r, const struct layout *l,
     void (*visit)(void *ctx, const struct replay_record *rec), void *ctx,
     struct replay_result *result, char *err, size_t errlen);

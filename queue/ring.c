@@ -63,7 +63,7 @@ read_head(struct slot *s)
 }
 
 static int
-add_file(struct ring *r, unsigned file)
+add_file(struct ring *r, unsigned file, bool reading)
 {
 	struct slot *s = &r->slots[r->count];
 	char name[LAYOUT_NAME_MAX];
@@ -75,7 +75,9 @@ add_file(struct ring *r, unsigned file)
 	}
 	memset(s, 0, sizeof(*s));
 	s->file = file;
-	s->fd = layout_open_write(r->layout, layout_segment(name, file), false);
+	layout_segment(name, file);
+	s->fd = reading ? layout_open_read(r->layout, name, NULL)
+			: layout_open_write(r->layout, name, false);
 	if (s->fd == -1)
 		return -1;
 	if (fstat(s->fd, &st) == -1 || read_head(s) == -1) {
@@ -83,7 +85,7 @@ add_file(struct ring *r, unsigned file)
 		return -1;
 	}
 	s->size = (uint64_t)st.st_size;
-	s->state = s->size == r->size ? FREE : STALE;
+	s->state = reading || s->size == r->size ? FREE : STALE;
 	r->count++;
 	return 0;
 }
@@ -112,13 +114,42 @@ ring_open(const struct layout *l, uint64_t size, char *err, size_t errlen)
 	while ((entry = readdir(dir)) != NULL) {
 		if (!text_number(entry->d_name, 9999, &file))
 			continue;
-		if (add_file(r, (unsigned)file) == -1) {
+		if (add_file(r, (unsigned)file, false) == -1) {
 			snprintf(err, errlen, "journal/%u: %s", (unsigned)file,
 			    layout_reason(errno));
 			closedir(dir);
 			ring_close(r);
 			return NULL;
 		}
+	}
+	closedir(dir);
+	return r;
+}
+
+struct ring *
+ring_open_reading(const struct layout *l, char *err, size_t errlen)
+{
+	struct ring *r = mem_zalloc(sizeof(*r));
+	struct dirent *entry;
+	DIR *dir = NULL;
+	uint64_t file;
+	int fd;
+
+	pthread_mutex_init(&r->lock, NULL);
+	r->layout = l;
+	err[0] = '\0';
+	if ((fd = layout_open_dir(l, "journal")) == -1 ||
+	    (dir = fdopendir(fd)) == NULL) {
+		snprintf(err, errlen, "journal: %s", strerror(errno));
+		if (fd != -1)
+			close(fd);
+		return r;
+	}
+	while ((entry = readdir(dir)) != NULL) {
+		if (text_number(entry->d_name, 9999, &file) &&
+		    add_file(r, (unsigned)file, true) == -1)
+			snprintf(err, errlen, "journal/%u: %s", (unsigned)file,
+			    layout_reason(errno));
 	}
 	closedir(dir);
 	return r;
@@ -220,7 +251,7 @@ ring_fill(struct ring *r, unsigned segments, char *err, size_t errlen)
 		if ((fd = make_file(r, file)) == -1)
 			goto failed;
 		close(fd);
-		if (add_file(r, file) == -1)
+		if (add_file(r, file, false) == -1)
 			goto failed;
 		ready++;
 	}
@@ -429,11 +460,11 @@ ring_use(struct ring *r, uint64_t *size, uint64_t *used)
 	*size = *used = 0;
 	pthread_mutex_lock(&r->lock);
 	for (i = 0; i < r->count; i++) {
-		*size += r->size;
+		*size += r->slots[i].size;
 		if (r->slots[i].state == CURRENT)
 			*used += r->slots[i].used;
 		else if (r->slots[i].state != FREE)
-			*used += r->size;
+			*used += r->slots[i].size;
 	}
 	pthread_mutex_unlock(&r->lock);
 }

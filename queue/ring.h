@@ -30,6 +30,10 @@ struct ring;
 /* Opens what is there; makes nothing yet. NULL with a sentence in err. */
 struct ring *ring_open(
     const struct layout *l, uint64_t size, char *err, size_t errlen);
+/* The same to read only: what cannot be opened is left out, and said in err
+ * (else ""). */
+struct ring *ring_open_reading(
+    const struct layout *l, char *err, size_t errlen);
 /* After replay: fills up with fresh files, so that segments and a spare can
  * be taken. */
 int ring_fill(struct ring *r, unsigned segments, char *err, size_t errlen);
