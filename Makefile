@@ -56,7 +56,7 @@ say := @echo
 LIBDIRS := lib/compat lib/base lib/mail lib/proto lib/cli queue \
 	$(addprefix daemon/,proc net conf edge parent control smtp lookup dns \
 	spooler scheduler mta mda)
-TOOLS := smtpctl
+TOOLS := smtpctl qtool
 BENCHES := $(basename $(notdir $(wildcard bench/*.c)))
 UNITS := $(basename $(notdir $(wildcard regress/unit/*.c)))
 HELPERS := $(basename $(notdir $(wildcard regress/spool/*.c)))
@@ -198,7 +198,8 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/libexec \
 		$(DESTDIR)$(PREFIX)/share/man/man5 \
 		$(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(SYSCONFDIR)
-	install -m 755 $(BUILD)/smtpd $(BUILD)/smtpctl $(DESTDIR)$(PREFIX)/sbin
+	install -m 755 $(BUILD)/smtpd $(BUILD)/smtpctl $(BUILD)/qtool \
+		$(DESTDIR)$(PREFIX)/sbin
 	install -m 755 $(BUILD)/smtpd-agent $(DESTDIR)$(PREFIX)/libexec
 	install -d $(DESTDIR)$(PREFIX)/bin
 	ln -sf ../sbin/smtpctl $(DESTDIR)$(PREFIX)/bin/mailq
@@ -209,6 +210,7 @@ install: all
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/sbin/smtpd $(DESTDIR)$(PREFIX)/sbin/smtpctl \
+		$(DESTDIR)$(PREFIX)/sbin/qtool \
 		$(DESTDIR)$(PREFIX)/libexec/smtpd-agent
 	test ! -L $(DESTDIR)$(PREFIX)/bin/mailq || \
 		rm -f $(DESTDIR)$(PREFIX)/bin/mailq

@@ -37,6 +37,8 @@ state_letter(const char *state)
 		{ "corrupt", 'X' },
 		{ "broken", 'X' },
 		{ "unavailable", 'X' },
+		{ "locked", 'L' },
+		{ "offline", 'O' },
 	};
 	size_t i;
 
@@ -81,6 +83,7 @@ next_cell(struct out_shared *s, const struct row *r, char span[TEXT_SPAN_MAX])
 	case 'P':
 		return "hold";
 	case 'I':
+	case 'L':
 	case 'X':
 		return "-";
 	default:

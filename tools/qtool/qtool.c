@@ -18,8 +18,8 @@
 #include "lib/base/text.h"
 #include "lib/base/version.h"
 #include "queue/lock.h"
+#include "tools/qtool/commands.h"
 #include "tools/qtool/settings.h"
-#include "tools/qtool/words.h"
 
 #define OUT_BUFFER (256u * 1024)
 #define WIDTH 80 /* of a terminal that does not tell */
@@ -130,8 +130,8 @@ qtool_note(struct qtool *t, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	fflush(stdout);
-	fprintf(stderr, "qtool: %s\n",
-	    text_printable(clean, sizeof(clean), text));
+	fprintf(
+	    stderr, "qtool: %s\n", text_printable(clean, sizeof(clean), text));
 }
 
 int
@@ -153,10 +153,16 @@ qtool_keys(struct qtool *t)
 
 	if (t->keys != NULL)
 		return EXIT_DONE;
-	if (settings_keys(t->o.keyring, t->o.conf, t->o.passphrase_file,
-		&t->keys, err, sizeof(err)) == 0)
+	switch (settings_keys(t->o.keyring, t->o.conf, t->o.passphrase_file,
+	    &t->keys, err, sizeof(err))) {
+	case 0:
 		return EXIT_DONE;
-	return qtool_fail(t, EXIT_CONFIG, "%s", err);
+	case 1:
+		qtool_note(t, "%s; what is sealed stays locked", err);
+		return EXIT_DONE;
+	default:
+		return qtool_fail(t, EXIT_CONFIG, "%s", err);
+	}
 }
 
 int
@@ -189,8 +195,8 @@ qtool_lock(struct qtool *t, int *fd)
 	struct lock_owner owner;
 	char err[512];
 
-	*fd = lock_take(
-	    view_layout(t->view), "qtool", &owner, err, sizeof(err));
+	*fd =
+	    lock_take(view_layout(t->view), "qtool", &owner, err, sizeof(err));
 	if (*fd != -1)
 		return EXIT_DONE;
 	return qtool_fail(
@@ -203,7 +209,7 @@ print_help(FILE *to)
 	struct buf *b = buf_new(HELP_MAX);
 
 	buf_puts(b, synopsis);
-	grammar_help(words, nwords, NULL, b);
+	grammar_help(commands, ncommands, NULL, b);
 	buf_puts(b,
 	    "Words may be shortened. COMMAND --help tells more; -j prints JSON "
 	    "lines.\n");
@@ -332,7 +338,7 @@ help(struct qtool *t, int argc, char *argv[])
 	if (argc == 0) {
 		print_help(stdout);
 	} else {
-		c = grammar_words(words, nwords, argc, argv, &used, why);
+		c = grammar_words(commands, ncommands, argc, argv, &used, why);
 		if (c != NULL)
 			explain(c);
 		else
@@ -345,6 +351,7 @@ help(struct qtool *t, int argc, char *argv[])
 static int
 run(struct qtool *t, int argc, char *argv[])
 {
+	static char name[] = "qtool";
 	const struct qtool_action *a;
 	struct buf *why;
 	int used = 0, code;
@@ -356,7 +363,7 @@ run(struct qtool *t, int argc, char *argv[])
 		return EXIT_USAGE;
 	}
 	why = buf_new(4096);
-	t->command = grammar_words(words, nwords, argc, argv, &used, why);
+	t->command = grammar_words(commands, ncommands, argc, argv, &used, why);
 	if (t->command == NULL) {
 		code = qtool_fail(t, EXIT_USAGE, "%s", buf_text(why));
 	} else if (t->command->bound == NULL) {
@@ -364,6 +371,8 @@ run(struct qtool *t, int argc, char *argv[])
 	} else {
 		a = t->command->bound;
 		optind = 1;
+		/* getopt(3) begins its complaints with it. */
+		argv[used - 1] = name;
 		code = a->run(t, argc - used + 1, argv + used - 1);
 	}
 	buf_free(why);

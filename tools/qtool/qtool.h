@@ -1,7 +1,7 @@
 /*
  * qtool - one run of the tool: its options, the spool, what is printed
  *
- * A command is a row of words.c and one file, whose run() reads its own
+ * A command is a row of commands.c and one file, whose run() reads its own
  * options with qtool_getopt(), opens what it needs and returns an exit code.
  * Reading commands open a view, which changes nothing; writing ones take the
  * lock of the spool first.

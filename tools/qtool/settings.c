@@ -1,13 +1,17 @@
 #include "tools/qtool/settings.h"
 
 #include <errno.h>
+#include <readpassphrase.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/mem.h"
+#include "queue/seal.h"
 
 #define LINE_LEN 4096
+#define PASSPHRASE_MAX 1024
 
 /* The next word of a line, without its quotes; false at its end. */
 static bool
@@ -114,8 +118,97 @@ settings_ring(const char *ring, const char *conf)
 	path = setting(from, line, 3);
 	if (path == NULL)
 		return NULL;
-	full = beside(
-	    from, strncmp(path, "file:", 5) == 0 ? path + 5 : path);
+	full = beside(from, strncmp(path, "file:", 5) == 0 ? path + 5 : path);
 	free(path);
 	return full;
+}
+
+/* What is before its first line end. */
+static int
+read_line(const char *path, char *line, size_t size, char *err, size_t errlen)
+{
+	FILE *f = fopen(path, "re");
+	bool got;
+
+	if (f == NULL) {
+		snprintf(err, errlen, "%s: %s", path, strerror(errno));
+		return -1;
+	}
+	got = fgets(line, (int)size, f) != NULL;
+	fclose(f);
+	if (!got) {
+		snprintf(err, errlen, "%s: it is empty", path);
+		return -1;
+	}
+	line[strcspn(line, "\r\n")] = '\0';
+	return 0;
+}
+
+static bool
+wants_passphrase(const char *path)
+{
+	char *text = mem_zalloc(KEYRING_TEXT_MAX);
+	bool wants = false;
+	size_t n;
+	FILE *f = fopen(path, "re");
+
+	if (f != NULL) {
+		n = fread(text, 1, KEYRING_TEXT_MAX, f);
+		wants = keyring_wants_passphrase(text, n);
+		fclose(f);
+	}
+	seal_wipe(text, KEYRING_TEXT_MAX);
+	free(text);
+	return wants;
+}
+
+static int
+passphrase(const char *ring, const char *file, char word[PASSPHRASE_MAX],
+    char *err, size_t errlen)
+{
+	char prompt[LINE_LEN];
+
+	if (file != NULL)
+		return read_line(file, word, PASSPHRASE_MAX, err, errlen);
+	snprintf(prompt, sizeof(prompt), "Passphrase of %s: ", ring);
+	if (readpassphrase(prompt, word, PASSPHRASE_MAX, RPP_REQUIRE_TTY) !=
+	    NULL)
+		return 0;
+	snprintf(err, errlen,
+	    "%s wants a passphrase, and there is no terminal to ask on: say "
+	    "--passphrase-file",
+	    ring);
+	return -1;
+}
+
+int
+settings_keys(const char *ring, const char *conf, const char *passphrase_file,
+    struct keyring **keys, char *err, size_t errlen)
+{
+	char *path = settings_ring(ring, conf), word[PASSPHRASE_MAX];
+	bool wants;
+	int rc = 0;
+
+	*keys = NULL;
+	if (path == NULL)
+		return 0;
+	wants = wants_passphrase(path);
+	if (wants)
+		rc = passphrase(path, passphrase_file, word, err, errlen);
+	if (rc == 0) {
+		*keys = keyring_load(path, wants ? word : NULL, err, errlen);
+		if (*keys == NULL)
+			rc = -1;
+	}
+	seal_wipe(word, sizeof(word));
+	free(path);
+	/* One that only the configuration names may be out of reach: then what
+	 * is sealed is shown as locked. */
+	return rc == -1 && ring == NULL ? 1 : rc;
+}
+
+void
+settings_forget(struct keyring *keys)
+{
+	keyring_unref(keys);
 }

@@ -22,7 +22,8 @@ char *settings_spool(
 char *settings_ring(const char *ring, const char *conf);
 
 /*
- * 0 and the ring, NULL where there is none to be had; -1 with a sentence. A
+ * 0 and the ring, NULL where none is named; else with a sentence -1, or 1 when
+ * only the configuration names it and what is sealed is simply locked. A
  * passphrase it wants is read from the file, else asked for on the terminal.
  */
 int settings_keys(const char *ring, const char *conf,
