@@ -21,9 +21,14 @@
 #include "lib/base/buf.h"
 
 #define SELECTOR_TEXT_MAX 65536
-#define SELECTOR_DEPTH 64 /* of parentheses */
+#define SELECTOR_DEPTH 64 /* of parentheses and negations */
+#define SELECTOR_TESTS 8192
+#define SELECTOR_ERES 64 /* regular expressions of one selector */
+#define SELECTOR_ERE_MAX 512 /* octets of one */
 
-/* In the order of the table in selector.c, which has their names and kinds. */
+/* In the order of the table in selector_field.c, which has their names and
+ * kinds. "derived": the library makes it from others unless the subject has a
+ * value of that very name. */
 enum selector_field {
 	SELECT_ID, /* evpid, 16 digits; compares equal with its msgid too */
 	SELECT_MSGID,
@@ -48,9 +53,9 @@ enum selector_field {
 	SELECT_LAST, /* a time */
 	SELECT_EXPIRES, /* a time */
 	SELECT_TTL, /* derived from SELECT_EXPIRES */
-	SELECT_ARRIVED, /* a time; not written by people: age is */
+	SELECT_ARRIVED, /* a time; people rather write age */
 	SELECT_ERROR,
-	SELECT_ERROR_CODE, /* derived from SELECT_ERROR when not given */
+	SELECT_ERROR_CODE, /* these five are derived from SELECT_ERROR */
 	SELECT_ERROR_CLASS,
 	SELECT_ERROR_ENH,
 	SELECT_ERROR_MX,
@@ -70,17 +75,17 @@ enum selector_field {
 	SELECT_COMP,
 	SELECT_KID,
 	SELECT_HOST,
-	SELECT_SUBJECT, /* from here on: the message is opened, body role */
-	SELECT_HDR, /* hdr."X-Name" */
-	SELECT_MSG_RCPTS,
-	SELECT_MSG_SIZE,
-	SELECT_MSG_STATE,
-	SELECT_BODY,
+	SELECT_SUBJECT, /* the message is opened for it: body role */
+	SELECT_HDR, /* the same; hdr."X-Name" */
+	SELECT_MSG_RCPTS, /* derived: how many siblings there are */
+	SELECT_MSG_SIZE, /* derived from SELECT_SIZE */
+	SELECT_MSG_STATE, /* derived: the state of all siblings, or mixed */
+	SELECT_BODY, /* the message is opened */
 	SELECT_FIELDS
 };
 
 /* Text is lent until the next call. A flag is a number, 0 or 1; a time is
- * seconds since the epoch; an IP address is text. */
+ * seconds since the epoch, and a time of 0 is none; an IP address is text. */
 struct selector_value {
 	const char *text; /* NULL: a number */
 	int64_t number;
@@ -88,11 +93,13 @@ struct selector_value {
 
 struct selector_subject {
 	/* False: it has no such value (tests of it are then false, and != is
-	 * true). header names the hdr of SELECT_HDR, else NULL. */
+	 * true). header names the hdr of SELECT_HDR, else NULL. Not asked for
+	 * SELECT_AGE, SELECT_TTL and SELECT_SENDER_NULL; what is derived is
+	 * asked for first, but for the parts of addresses. */
 	bool (*value)(void *ctx, enum selector_field f, const char *header,
 	    struct selector_value *v);
-	/* Calls each for every envelope of the same message until it says
-	 * false; NULL: the subject stands alone. */
+	/* Calls each for every envelope of the same message, this one among
+	 * them, until it says false; NULL: the subject stands alone. */
 	void (*siblings)(void *ctx,
 	    bool (*each)(void *arg, const struct selector_subject *s),
 	    void *arg);
@@ -107,21 +114,27 @@ struct selector_error {
 struct selector;
 
 /* now settles "today", "-2h", ages. NULL with *e filled. The word all selects
- * everything; an empty text is an error. */
+ * everything; an empty text is an error. To have ages move, parse again: it
+ * takes microseconds. */
 struct selector *selector_parse(
     const char *text, int64_t now, struct selector_error *e);
 void selector_free(struct selector *s); /* NULL is accepted */
+/* Any number of threads may ask at a time. */
 bool selector_match(
     const struct selector *s, const struct selector_subject *subject);
 
 bool selector_is_all(const struct selector *s);
+/* Whether evaluating it may ask for this field (of the subject itself: rcpt,
+ * when rcpt.domain is tested). */
+bool selector_uses(const struct selector *s, enum selector_field f);
 /* What evaluating it needs beyond the envelope: the message, siblings. */
 bool selector_needs_message(const struct selector *s);
 bool selector_needs_siblings(const struct selector *s);
 /* False when it uses a field that may change after arrival: hold rules. */
 bool selector_is_arrival_only(const struct selector *s);
-/* Of a conjunct `id = X` or `msgid in (...)`, for an index: the ids, 0 when it
- * does not narrow that way. */
+/* Of a conjunct `id = X` or `msgid in (...)`, for an index: evpids in rising
+ * order, where recipient number 0 means the whole message; nothing else can
+ * match. 0: it does not narrow that way. */
 size_t selector_ids(const struct selector *s, const uint64_t **ids);
 
 /* Appends the canonical text: parsing it gives the same selector. */
@@ -140,5 +153,7 @@ int selector_sugar(
     char letter, const char *value, struct buf *b, struct selector_error *e);
 
 const char *selector_field_name(enum selector_field f);
+/* The field of that name, or SELECT_FIELDS. */
+enum selector_field selector_field_of(const char *name);
 
 #endif
