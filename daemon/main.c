@@ -15,6 +15,7 @@
 #include "daemon/lookup/lookup.h"
 #include "daemon/mda/mda.h"
 #include "daemon/mta/mta.h"
+#include "daemon/parent/keyfile.h"
 #include "daemon/parent/parent.h"
 #include "daemon/proc/proc.h"
 #include "daemon/scheduler/scheduler.h"
@@ -26,6 +27,7 @@
 
 #define DEFAULT_CONF "/etc/spoolkit/smtpd.conf"
 #define EX_USAGE 64
+#define EX_CONFIG 78
 
 static const struct proc_role *const roles[ROLES] = {
 	[ROLE_CONTROL] = &control_role,
@@ -138,6 +140,26 @@ report(void *arg, const char *line)
 	fprintf(stderr, "%s\n", line);
 }
 
+/* Whether the files of keys can be had; without reading them, for whoever only
+ * checks may not be allowed to. */
+static bool
+keys_fit(const struct conf *c, bool check)
+{
+	struct keyfile k;
+	char err[512];
+	int rc;
+
+	if (check) {
+		rc = keyfile_check(c, err, sizeof(err));
+	} else {
+		rc = keyfile_open(c, &k, err, sizeof(err));
+		keyfile_close(&k);
+	}
+	if (rc == -1)
+		report(NULL, err);
+	return rc == 0;
+}
+
 /* Where this program lies, for the roles to be executed from; NULL when it
  * cannot be found. */
 static char *
@@ -178,12 +200,12 @@ agent_path(const char *self)
 }
 
 /* Goes to the background; the shell's command ends when all roles are up, with
- * 0, or when that failed, with 1. Returns the descriptor that tells it so. */
+ * 0, or when that failed, with the daemon's exit code. Returns the descriptor that tells it so. */
 static int
 become_daemon(void)
 {
 	int fds[2];
-	char up;
+	char code;
 
 	if (pipe2(fds, O_CLOEXEC) == -1)
 		fatal("pipe: %s", strerror(errno));
@@ -194,7 +216,13 @@ become_daemon(void)
 		break;
 	default:
 		close(fds[1]);
-		_exit(read(fds[0], &up, 1) == 1 ? 0 : 1);
+		if (read(fds[0], &code, 1) != 1)
+			code = 1;
+		if (code == EX_CONFIG)
+			fprintf(stderr,
+			    "smtpd: EX_CONFIG: it did not start; the log says "
+			    "why\n");
+		_exit(code);
 	}
 	close(fds[0]);
 	setsid();
@@ -232,6 +260,10 @@ main(int argc, char **argv)
 	o.conf = conf_load(c.conf, report, NULL);
 	if (o.conf == NULL)
 		return 1;
+	if (!keys_fit(o.conf, c.check)) {
+		conf_free(o.conf);
+		return c.check ? 1 : EX_CONFIG;
+	}
 	if (c.check) {
 		fprintf(stderr, "configuration OK\n");
 		conf_free(o.conf);

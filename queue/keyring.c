@@ -8,9 +8,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "lib/base/base64.h"
 #include "lib/base/mem.h"
@@ -34,7 +32,6 @@
 
 struct keyring {
 	atomic_uint refs;
-	size_t mapped; /* octets of the whole */
 	size_t n;
 	struct key key[KEYRING_KEYS];
 };
@@ -44,33 +41,6 @@ static const char *const states[KEY_STATES] = {
 	[KEY_READABLE] = "readable",
 	[KEY_RETIRED] = "retired",
 };
-
-/* Whole pages of its own. Where the system does not let us lock them we go on:
- * swap is the only place they could then get to. */
-static void *
-locked_new(size_t size, size_t *mapped)
-{
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	void *p;
-
-	*mapped = (size + page - 1) / page * page;
-	p = mmap(NULL, *mapped, PROT_READ | PROT_WRITE,
-	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (p == MAP_FAILED)
-		return NULL;
-	(void)mlock(p, *mapped);
-#ifdef MADV_DONTDUMP
-	(void)madvise(p, *mapped, MADV_DONTDUMP);
-#endif
-	return p;
-}
-
-static void
-locked_free(void *p, size_t mapped)
-{
-	OPENSSL_cleanse(p, mapped);
-	munmap(p, mapped); /* unlocks too */
-}
 
 struct line {
 	unsigned number;
@@ -248,19 +218,17 @@ keyring_parse(const char *text, size_t len, const char *passphrase, char *err,
 	} * room;
 	struct keyring *r;
 	const char *why;
-	size_t mapped, room_mapped;
 
 	if (len > KEYRING_TEXT_MAX) {
 		snprintf(err, errlen, "it is larger than a ring may be");
 		return NULL;
 	}
-	r = locked_new(sizeof(*r), &mapped);
-	room = locked_new(sizeof(*room), &room_mapped);
+	r = secret_room(sizeof(*r));
+	room = secret_room(sizeof(*room));
 	if (r == NULL || room == NULL) {
 		snprintf(err, errlen, "no memory: %s", strerror(errno));
 		goto fail;
 	}
-	r->mapped = mapped;
 	atomic_init(&r->refs, 1);
 	why = read_lines(r, text, len, passphrase, &room->line, room->outer);
 	if (why != NULL)
@@ -269,13 +237,11 @@ keyring_parse(const char *text, size_t len, const char *passphrase, char *err,
 		snprintf(err, errlen, "there is no key in it");
 	if (why != NULL || r->n == 0)
 		goto fail;
-	locked_free(room, room_mapped);
+	secret_room_free(room, sizeof(*room));
 	return r;
 fail:
-	if (room != NULL)
-		locked_free(room, room_mapped);
-	if (r != NULL)
-		locked_free(r, mapped);
+	secret_room_free(room, sizeof(*room));
+	secret_room_free(r, sizeof(*r));
 	return NULL;
 }
 
@@ -283,11 +249,10 @@ struct keyring *
 keyring_load(const char *path, const char *passphrase, char *err, size_t errlen)
 {
 	struct keyring *r = NULL;
-	size_t mapped;
 	char *text;
 	ssize_t n;
 
-	text = locked_new(KEYRING_TEXT_MAX, &mapped);
+	text = secret_room(KEYRING_TEXT_MAX);
 	if (text == NULL) {
 		snprintf(err, errlen, "no memory: %s", strerror(errno));
 		return NULL;
@@ -295,7 +260,7 @@ keyring_load(const char *path, const char *passphrase, char *err, size_t errlen)
 	n = secret_read(path, text, KEYRING_TEXT_MAX, err, errlen);
 	if (n != -1)
 		r = keyring_parse(text, (size_t)n, passphrase, err, errlen);
-	locked_free(text, mapped);
+	secret_room_free(text, KEYRING_TEXT_MAX);
 	return r;
 }
 
@@ -324,7 +289,7 @@ keyring_unref(struct keyring *r)
 	if (r == NULL)
 		return;
 	if (atomic_fetch_sub_explicit(&r->refs, 1, memory_order_acq_rel) == 1)
-		locked_free(r, r->mapped);
+		secret_room_free(r, sizeof(*r));
 }
 
 size_t

@@ -162,6 +162,9 @@ conf_free(struct conf *c)
 	free(c->spool);
 	free(c->control);
 	free(c->control_group);
+	free(c->keys_path);
+	free(c->passphrase_path);
+	free(c->keys_place);
 	for (i = 0; i < c->nlisteners; i++) {
 		free(c->listeners[i].where);
 		free(c->listeners[i].hostname);

@@ -104,6 +104,11 @@ struct conf {
 	uint64_t max_message_size; /* octets: 35 MiB */
 	uint64_t journal_size; /* 0: chosen by queue/ */
 	bool settle_now, sync_files;
+	int compression; /* level of zstd, 1 to 19; 0: none */
+	bool seal; /* new mail is sealed */
+	bool keyed; /* there is a key ring, for sealing or only for reading */
+	char *keys_path, *passphrase_path; /* the parent's only; NULL: none */
+	char *keys_place; /* file:line of the statement; not in a slice */
 	unsigned reserve_percent; /* free blocks and inodes kept: 5 */
 	uint32_t max_inflight_relay, max_inflight_local; /* 2000, 100 */
 	unsigned max_recipients; /* per transaction: 1000 */

@@ -75,6 +75,7 @@ bool parse_words(struct parse *p, const struct parse_word *words, size_t n,
  * before is freed. */
 bool parse_value(struct parse *p, const char *what, char **value);
 bool parse_path(struct parse *p, char **path);
+bool parse_file(struct parse *p, const char *what, char **path); /* file:PATH */
 bool parse_domain(struct parse *p, char **domain);
 bool parse_name(struct parse *p, const char *what, char **name);
 bool parse_table_use(struct parse *p, char **name); /* <table> */
@@ -95,6 +96,8 @@ bool parse_table(struct parse *p, void *unused);
 bool parse_rule_accept(struct parse *p, void *unused);
 bool parse_rule_reject(struct parse *p, void *unused);
 bool parse_rule_action(struct parse *p, void *unused);
+bool parse_compression(struct parse *p, void *unused); /* of queue */
+bool parse_encryption(struct parse *p, void *unused);
 /* Resolves names, gives actions without a name theirs. */
 void parse_rule_finish(struct parse *p);
 extern const struct parse_word parse_statements[];

@@ -185,6 +185,8 @@ on_queue(struct parse *p, void *unused)
 		{ "settle", on_settle, false },
 		{ "sync", on_sync, false },
 		{ "reserve", on_reserve, false },
+		{ "compression", parse_compression, false },
+		{ "encryption", parse_encryption, false },
 	};
 
 	(void)unused;

@@ -101,22 +101,6 @@ entries(struct parse *p, struct conf_table *t)
 	return ok;
 }
 
-static bool
-file_table(struct parse *p, struct conf_table *t)
-{
-	static const char prefix[] = "file:";
-	const char *path = p->tok.text + strlen(prefix);
-
-	if (strncmp(p->tok.text, prefix, strlen(prefix)) != 0 || *path == '\0')
-		return parse_expected(p, "file:PATH or {");
-	if (*path == '/' || p->base == NULL)
-		t->path = mem_strdup(path);
-	else
-		t->path = mem_printf("%s/%s", p->base, path);
-	parse_next(p);
-	return true;
-}
-
 /* Steps over what is left of the braces a broken entry stands in. */
 static void
 leave_braces(struct parse *p)
@@ -148,7 +132,7 @@ parse_table(struct parse *p, void *unused)
 	t->name = name;
 	t->line = p->statement.line;
 	if (p->tok.kind == LEX_WORD)
-		return file_table(p, t);
+		return parse_file(p, "file:PATH or {", &t->path);
 	if (p->tok.kind != LEX_OPEN)
 		return parse_expected(p, "file:PATH or {");
 	if (entries(p, t))

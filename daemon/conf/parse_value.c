@@ -43,6 +43,24 @@ parse_path(struct parse *p, char **path)
 }
 
 bool
+parse_file(struct parse *p, const char *what, char **path)
+{
+	static const char prefix[] = "file:";
+	const char *s = p->tok.text + strlen(prefix);
+
+	if (p->tok.kind != LEX_WORD ||
+	    strncmp(p->tok.text, prefix, strlen(prefix)) != 0 || *s == '\0')
+		return parse_expected(p, what);
+	free(*path);
+	if (*s == '/' || p->base == NULL)
+		*path = mem_strdup(s);
+	else
+		*path = mem_printf("%s/%s", p->base, s);
+	parse_next(p);
+	return true;
+}
+
+bool
 parse_domain_ok(const char *s)
 {
 	return addr_domain_ok(s, strlen(s), true);

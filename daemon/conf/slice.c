@@ -142,6 +142,39 @@ put_queue(const struct conf *c, struct buf *b)
 }
 
 static int
+put_compression(const struct conf *c, struct buf *b)
+{
+	if (c->compression == 0)
+		return buf_puts(b, "queue compression none\n");
+	return buf_putf(b, "queue compression zstd:%d\n", c->compression);
+}
+
+static int
+put_encryption(const struct conf *c, struct buf *b)
+{
+	int bad = buf_puts(b, "queue encryption");
+
+	if (!c->seal)
+		bad |= buf_puts(b, " none");
+	if (c->keyed && c->keys_path == NULL)
+		bad |= buf_puts(b, " given"); /* read from a slice */
+	if (c->keys_path != NULL)
+		bad |= buf_puts(b, " key file:") | put_string(b, c->keys_path);
+	if (c->passphrase_path != NULL)
+		bad |= buf_puts(b, " passphrase file:") |
+		    put_string(b, c->passphrase_path);
+	return bad | buf_puts(b, "\n");
+}
+
+/* Without the paths: the keys come by themselves. */
+static int
+put_given(const struct conf *c, struct buf *b)
+{
+	return buf_putf(b, "queue encryption%s%s\n", c->seal ? "" : " none",
+	    c->keyed ? " given" : "");
+}
+
+static int
 put_retry(const struct conf *c, struct buf *b)
 {
 	return buf_putf(b,
@@ -379,6 +412,9 @@ static const struct {
 	{ ONLY(BIT(ROLE_SPOOLER) | BIT(ROLE_LOOKUP) | BIT(ROLE_SCHEDULER)),
 	    put_ttl },
 	{ ONLY(BIT(ROLE_SPOOLER)), put_queue },
+	{ ONLY(BIT(ROLE_SPOOLER)), put_compression },
+	{ BIT(ROLE_PARENT), put_encryption },
+	{ BIT(ROLE_SPOOLER), put_given },
 	{ ONLY(BIT(ROLE_SCHEDULER) | BIT(ROLE_SPOOLER)), put_retry },
 	{ ONLY(BIT(ROLE_DNS)), put_resolvers },
 	{ ONLY(BIT(ROLE_MTA)), put_mta },

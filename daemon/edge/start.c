@@ -44,6 +44,19 @@ start_socket_get(struct unpack *u, struct start_socket *m)
 }
 
 void
+start_secret_put(struct buf *b, const struct start_secret *m)
+{
+	pack_u8(b, m->which);
+}
+
+int
+start_secret_get(struct unpack *u, struct start_secret *m)
+{
+	m->which = unpack_enum(u, START_SECRETS);
+	return unpack_done(u);
+}
+
+void
 start_log_put(struct buf *b, const struct start_log *m)
 {
 	pack_bool(b, m->verbose);

@@ -1,8 +1,9 @@
 /*
  * start - parent and every role: configuration, peers, sockets, life
  *
- * parent -> role  CONF (pieces, the last one marked), PEER and SOCKET with
- *                 their descriptors, GO; at a reload CONF, SOCKETs and GO
+ * parent -> role  SECRET (to the spooler, when there are keys), CONF (pieces,
+ *                 the last one marked), PEER and SOCKET with their
+ *                 descriptors, GO; at a reload SECRET, CONF, SOCKETs and GO
  *                 again; LOG; STOP for a clean end.
  * role -> parent  READY after each GO.
  */
@@ -18,7 +19,8 @@ enum start_type {
 	START_GO,
 	START_STOP,
 	START_LOG,
-	START_READY
+	START_READY,
+	START_SECRET
 };
 
 #define START_PIECE (64u * 1024) /* of the configuration text */
@@ -37,10 +39,22 @@ struct start_socket { /* comes with a descriptor */
 	uint32_t index; /* of the listener; 0 for the control socket */
 };
 
+enum start_secrets {
+	START_RING, /* the text of a key ring */
+	START_PASSPHRASE, /* for it */
+	START_SECRETS
+};
+
+struct start_secret { /* comes with a descriptor, to be read to its end */
+	uint8_t which;
+};
+
 struct start_log { /* smtpctl log brief|verbose */
 	bool verbose;
 };
 
+void start_secret_put(struct buf *b, const struct start_secret *m);
+int start_secret_get(struct unpack *u, struct start_secret *m);
 void start_log_put(struct buf *b, const struct start_log *m);
 int start_log_get(struct unpack *u, struct start_log *m);
 void start_conf_put(struct buf *b, const struct start_conf *m);

@@ -79,6 +79,22 @@ launch_role(const char *program, enum role who, const struct conf *c, int *fd)
 	return pid;
 }
 
+void
+launch_secrets(struct peer *to, struct keyfile *k)
+{
+	struct start_secret m;
+	int i;
+
+	for (i = 0; i < START_SECRETS; i++) {
+		if (k->fds[i] == -1)
+			continue;
+		m.which = (uint8_t)i;
+		start_secret_put(peer_begin(to), &m);
+		peer_send_fd(to, START_SECRET, k->fds[i]);
+		k->fds[i] = -1;
+	}
+}
+
 int
 launch_slice(struct peer *to, enum role who, const struct conf *c)
 {

@@ -8,6 +8,7 @@
 
 #include "daemon/conf/conf.h"
 #include "daemon/parent/binding.h"
+#include "daemon/parent/keyfile.h"
 #include "daemon/proc/peer.h"
 
 /* Executes program with -x ROLE; *fd gets our end of its socket pair.
@@ -15,8 +16,11 @@
 pid_t launch_role(
     const char *program, enum role who, const struct conf *c, int *fd);
 
-/* The three steps of configuring, in this order; at a reload the first and
- * the last. -1 with errno. */
+/* The steps of configuring, in this order; at a reload all but introducing. -1
+ * with errno. */
+
+/* Sends the spooler what k holds, which is empty afterwards. */
+void launch_secrets(struct peer *to, struct keyfile *k);
 
 /* Sends a role the slice of c that it may see. */
 int launch_slice(struct peer *to, enum role who, const struct conf *c);

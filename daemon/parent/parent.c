@@ -14,6 +14,7 @@
 #include "daemon/edge/start.h"
 #include "daemon/parent/binding.h"
 #include "daemon/parent/child.h"
+#include "daemon/parent/keyfile.h"
 #include "daemon/parent/launch.h"
 #include "daemon/parent/reload.h"
 #include "lib/base/log.h"
@@ -232,8 +233,11 @@ role_died(struct parent *p, enum role who, int status)
 		}
 		return;
 	}
-	if (!p->was_ready)
-		p->exit_code = 1; /* it never worked: do not try for ever */
+	if (!p->was_ready) /* it never worked: do not try for ever */
+		p->exit_code =
+		    WIFEXITED(status) && WEXITSTATUS(status) == EXIT_CONFIG
+		    ? EXIT_CONFIG
+		    : 1;
 	stop_set(p, p->was_ready);
 }
 
@@ -265,6 +269,15 @@ on_terminate(int fd, short what, void *arg)
 	stop_set(p, false);
 }
 
+static void
+tell_starter(const struct parent *p, int code)
+{
+	char c = (char)code;
+
+	if (p->o->ready_fd != -1 && write(p->o->ready_fd, &c, 1) == -1)
+		log_debug("event=nobody-waits");
+}
+
 static int
 on_ready(void *arg, struct message *m)
 {
@@ -284,8 +297,7 @@ on_ready(void *arg, struct message *m)
 	p->was_ready = true;
 	log_info("event=ready pid=%ld spool=%s after_ms=%llu", (long)getpid(),
 	    p->conf->spool, (unsigned long long)(mono_ms() - p->started));
-	if (p->o->ready_fd != -1 && write(p->o->ready_fd, "", 1) == -1)
-		log_debug("event=nobody-waits");
+	tell_starter(p, 0);
 	return 0;
 }
 
@@ -311,6 +323,8 @@ reload(struct parent *p)
 {
 	struct conf *fresh;
 	struct binding *binding;
+	struct keyfile keys;
+	char err[512];
 	int r;
 
 	if (p->state != RUNNING)
@@ -319,8 +333,15 @@ reload(struct parent *p)
 	if (fresh == NULL)
 		return "the new configuration has errors, the old one stays; "
 		       "the log names them";
+	if (keyfile_open(fresh, &keys, err, sizeof(err)) == -1) {
+		log_err("event=keys-refused text=%s", err);
+		conf_free(fresh);
+		return "the key ring cannot be used, the old configuration "
+		       "stays; the log says why";
+	}
 	binding = binding_open(fresh, p->binding);
 	if (binding == NULL) {
+		keyfile_close(&keys);
 		conf_free(fresh);
 		return "a listening socket cannot be opened, the old "
 		       "configuration stays; the log says why";
@@ -332,11 +353,14 @@ reload(struct parent *p)
 	for (r = 0; r < ROLES; r++) {
 		if (p->roles[r].peer == NULL)
 			continue;
+		if (r == ROLE_SPOOLER)
+			launch_secrets(p->roles[r].peer, &keys);
 		if (launch_slice(p->roles[r].peer, (enum role)r, fresh) == -1 ||
 		    launch_go(p->roles[r].peer, (enum role)r, binding) == -1)
 			log_err("event=reload-failed role=%s text=%s",
 			    role_name((enum role)r), strerror(errno));
 	}
+	keyfile_close(&keys);
 	log_info("event=reloaded path=%s", p->o->conf_path);
 	return NULL;
 }
@@ -451,6 +475,21 @@ on_breach(void *arg)
 		kill(r->pid, SIGKILL);
 }
 
+static int
+send_secrets(struct parent *p, struct peer *spooler)
+{
+	struct keyfile k;
+	char err[512];
+
+	if (keyfile_open(p->conf, &k, err, sizeof(err)) == -1) {
+		log_err("event=keys-refused text=%s", err);
+		errno = EACCES;
+		return -1;
+	}
+	launch_secrets(spooler, &k);
+	return 0;
+}
+
 /* -1 with errno. */
 static int
 start_role(struct parent *p, enum role who)
@@ -474,6 +513,8 @@ start_role(struct parent *p, enum role who)
 		    sizeof(from_mda) / sizeof(from_mda[0]), p->children);
 		children_set_peer(p->children, r->peer);
 	}
+	if (who == ROLE_SPOOLER && send_secrets(p, r->peer) == -1)
+		return -1;
 	return launch_slice(r->peer, who, p->conf);
 }
 
@@ -561,6 +602,8 @@ parent_run(const struct parent_options *o)
 	start_set(p);
 	event_base_dispatch(p->base);
 	code = p->exit_code;
+	if (!p->was_ready)
+		tell_starter(p, code);
 	log_info("event=stopped exit=%d", code);
 	unlink(p->conf->control);
 	children_free(p->children);

@@ -14,7 +14,8 @@ struct parent_options {
 	const char *agent; /* smtpd-agent, absolute */
 	const char *conf_path;
 	struct conf *conf; /* taken */
-	int ready_fd; /* gets one octet when all is up; -1: nobody waits */
+	int ready_fd; /* gets one octet: 0 when all is up, else the exit code;
+		       * -1: nobody waits */
 };
 
 /* Runs the daemon. Returns its exit code. */

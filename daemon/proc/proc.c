@@ -30,6 +30,7 @@ struct proc {
 	struct conf *coming; /* parsed, and waits for GO */
 	struct buf *text; /* of the configuration, as it comes */
 	void *arg; /* the role's own struct */
+	int secrets[START_SECRETS]; /* that came and were not taken; -1 */
 	bool started;
 };
 
@@ -70,6 +71,22 @@ on_conf(void *arg, struct message *m)
 	if (p->role->nfrom_parent > 0)
 		peer_handlers(p->peers[ROLE_PARENT], p->role->from_parent,
 		    p->role->nfrom_parent, p->arg);
+	return 0;
+}
+
+static int
+on_secret(void *arg, struct message *m)
+{
+	struct proc *p = arg;
+	struct start_secret s;
+
+	if (start_secret_get(&m->body, &s) == -1 || m->fd == -1)
+		return -1;
+	if (p->secrets[s.which] != -1)
+		close(p->secrets[s.which]);
+	p->secrets[s.which] = m->fd;
+	m->fd = -1;
+	sandbox_hide();
 	return 0;
 }
 
@@ -149,7 +166,6 @@ enter_root(const struct proc *p)
 static void
 drop_privileges(const struct proc *p)
 {
-	struct rlimit none = { 0, 0 };
 	const struct passwd *pw;
 
 	if (geteuid() != 0)
@@ -166,7 +182,6 @@ drop_privileges(const struct proc *p)
 		fatal("becoming %s: %s", pw->pw_name, strerror(errno));
 	if (setuid(0) != -1)
 		fatal("root could be taken back");
-	setrlimit(RLIMIT_CORE, &none);
 	sandbox_enter();
 }
 
@@ -239,6 +254,7 @@ static const struct handler from_parent[] = {
 	{ START_GO, "start-go", on_go },
 	{ START_STOP, "start-stop", on_stop },
 	{ START_LOG, "start-log", on_log },
+	{ START_SECRET, "start-secret", on_secret },
 };
 
 static void
@@ -271,6 +287,7 @@ proc_main(const struct proc_role *role)
 	if (p->base == NULL)
 		fatal("no event loop");
 	p->text = buf_new(CONF_TEXT_MAX);
+	p->secrets[START_RING] = p->secrets[START_PASSPHRASE] = -1;
 	p->peers[ROLE_PARENT] =
 	    peer_new(p->base, PROC_PARENT_FD, ROLE_PARENT, on_parent_gone, p);
 	peer_handlers(p->peers[ROLE_PARENT], from_parent,
@@ -301,6 +318,15 @@ bool
 proc_privileged(const struct proc *p)
 {
 	return p->conf != NULL && p->conf->privileged;
+}
+
+int
+proc_take_secret(struct proc *p, enum start_secrets which)
+{
+	int fd = p->secrets[which];
+
+	p->secrets[which] = -1;
+	return fd;
 }
 
 struct answers *

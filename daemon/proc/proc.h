@@ -15,6 +15,7 @@
 
 #include "daemon/conf/conf.h"
 #include "daemon/conf/role.h"
+#include "daemon/edge/start.h"
 #include "daemon/proc/peer.h"
 
 struct answers;
@@ -67,6 +68,9 @@ struct event_base *proc_base(struct proc *p);
 struct peer *proc_peer(struct proc *p, enum role who);
 const struct conf *proc_conf(struct proc *p);
 bool proc_privileged(const struct proc *p); /* the daemon was started by root */
+/* What the parent sent before the configuration that is being prepared or
+ * configured: a descriptor for the caller, or -1. */
+int proc_take_secret(struct proc *p, enum start_secrets which);
 struct answers *proc_answers(struct proc *p); /* for answer.c */
 /* Ends the role: flushes every peer for at most a second, exits 0. */
 _Noreturn void proc_exit(struct proc *p);

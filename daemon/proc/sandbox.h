@@ -9,4 +9,7 @@
 /* No new privileges by exec, and no core or ptrace of what it holds. */
 void sandbox_enter(void);
 
+/* No core and no ptrace, for a role that is about to hold a secret. */
+void sandbox_hide(void);
+
 #endif

@@ -9,6 +9,7 @@
 
 #include "daemon/edge/carry.h"
 #include "daemon/edge/plan.h"
+#include "daemon/spooler/keys.h"
 #include "daemon/spooler/known.h"
 #include "daemon/spooler/notify.h"
 #include "daemon/spooler/receive.h"
@@ -37,7 +38,9 @@ prepare(struct proc *p, const struct conf *conf)
 		.reserve_percent = conf->reserve_percent == 0
 		    ? UINT_MAX
 		    : conf->reserve_percent,
-		.sync_files = conf->sync_files };
+		.sync_files = conf->sync_files,
+		.compression = conf->compression,
+		.seal = conf->seal };
 	const struct passwd *pw;
 	char why[512];
 
@@ -51,6 +54,9 @@ prepare(struct proc *p, const struct conf *conf)
 		o.owner = pw->pw_uid;
 		o.group = pw->pw_gid;
 	}
+	s->compression = conf->compression;
+	s->seal = conf->seal;
+	s->ring = o.keys = keys_start(s);
 	s->q = queue_open(&o, why, sizeof(why));
 	if (s->q == NULL)
 		fatal("event=spool-unusable path=%s text=%s", conf->spool, why);
@@ -272,6 +278,7 @@ configure(void *arg, const struct conf *conf)
 	s->conf = conf;
 	if (s->index == NULL)
 		return; /* before start() */
+	keys_reload(s);
 	compare_actions(old, conf);
 	index_walk_start(s->index, &w);
 	while ((en = index_walk_next(s->index, &w)) != NULL) {

@@ -7,6 +7,7 @@
  *   notify    failures become bounces            (edge/ask)
  *   verbs     what operators want of envelopes   (edge/plan)
  *   report    what control asks                  (edge/query)
+ *   keys      the key ring and the stored form   (edge/start)
  *   known     tells the scheduler                (edge/plan)
  *
  * They share this struct and do not call one another, but for known, index,
@@ -24,6 +25,7 @@
 #include "queue/queue.h"
 
 struct event;
+struct keyring;
 struct known;
 struct notify;
 struct receive;
@@ -56,6 +58,10 @@ struct spooler {
 	struct event *quiet; /* when the heap is trimmed */
 	uint64_t last_results; /* mono_ms of the queue's last answer */
 	bool loaded; /* the walk at start is over */
+	struct keyring *ring; /* in force; NULL: none */
+	int compression; /* how new mail is stored */
+	bool seal;
+	char keys_alarm[256]; /* why the last reload's ring was refused; "" */
 	bool paused_mta, paused_mda, paused_smtp;
 };
 

@@ -5,8 +5,41 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+static size_t
+pages(size_t size)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	return (size + page - 1) / page * page;
+}
+
+void *
+secret_room(size_t size)
+{
+	void *p = mmap(NULL, pages(size), PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		return NULL;
+	(void)mlock(p, pages(size));
+#ifdef MADV_DONTDUMP
+	(void)madvise(p, pages(size), MADV_DONTDUMP);
+#endif
+	return p;
+}
+
+void
+secret_room_free(void *room, size_t size)
+{
+	if (room == NULL)
+		return;
+	explicit_bzero(room, pages(size));
+	munmap(room, pages(size)); /* unlocks too */
+}
 
 static int
 refuse(char *err, size_t errlen, const char *why)
@@ -47,7 +80,8 @@ secret_check(const char *path, size_t max, char *err, size_t errlen)
 	struct stat st;
 
 	if (lstat(path, &st) == -1)
-		return refuse(err, errlen, strerror(errno));
+		return errno == EACCES ? 0
+				       : refuse(err, errlen, strerror(errno));
 	return fit(&st, max, err, errlen);
 }
 
