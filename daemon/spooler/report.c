@@ -9,7 +9,7 @@
 #include "daemon/edge/plan.h"
 #include "daemon/proc/answer.h"
 #include "daemon/spooler/discover.h"
-#include "daemon/spooler/keys.h"
+#include "daemon/spooler/sealing.h"
 #include "daemon/spooler/spooler.h"
 #include "lib/base/ident.h"
 #include "lib/base/log.h"
@@ -477,7 +477,7 @@ add_status(void *arg, struct buf *row)
 	record_u64(row, "free_inodes_percent", st.free_inodes_percent);
 	record_bool(row, "full", st.full);
 	record_u64(row, "anomalies", st.anomalies);
-	keys_status(s, row);
+	sealing_status(s, row);
 	record_str(row, "alarm", *st.alarm == '\0' ? s->keys_alarm : st.alarm);
 }
 

@@ -9,12 +9,12 @@
 
 #include "daemon/edge/carry.h"
 #include "daemon/edge/plan.h"
-#include "daemon/spooler/keys.h"
 #include "daemon/spooler/known.h"
 #include "daemon/spooler/notify.h"
 #include "daemon/spooler/receive.h"
 #include "daemon/spooler/release.h"
 #include "daemon/spooler/report.h"
+#include "daemon/spooler/sealing.h"
 #include "daemon/spooler/settle.h"
 #include "daemon/spooler/timing.h"
 #include "daemon/spooler/verbs.h"
@@ -56,7 +56,7 @@ prepare(struct proc *p, const struct conf *conf)
 	}
 	s->compression = conf->compression;
 	s->seal = conf->seal;
-	s->ring = o.keys = keys_start(s);
+	s->ring = o.keys = sealing_start(s);
 	s->q = queue_open(&o, why, sizeof(why));
 	if (s->q == NULL)
 		fatal("event=spool-unusable path=%s text=%s", conf->spool, why);
@@ -278,7 +278,7 @@ configure(void *arg, const struct conf *conf)
 	s->conf = conf;
 	if (s->index == NULL)
 		return; /* before start() */
-	keys_reload(s);
+	sealing_reload(s);
 	compare_actions(old, conf);
 	index_walk_start(s->index, &w);
 	while ((en = index_walk_next(s->index, &w)) != NULL) {

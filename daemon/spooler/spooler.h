@@ -7,7 +7,7 @@
  *   notify    failures become bounces            (edge/ask)
  *   verbs     what operators want of envelopes   (edge/plan)
  *   report    what control asks                  (edge/query)
- *   keys      the key ring and the stored form   (edge/start)
+ *   sealing   the key ring and the stored form   (edge/start)
  *   known     tells the scheduler                (edge/plan)
  *
  * They share this struct and do not call one another, but for known, index,

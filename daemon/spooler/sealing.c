@@ -1,4 +1,4 @@
-#include "daemon/spooler/keys.h"
+#include "daemon/spooler/sealing.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,7 +80,7 @@ take(struct spooler *s, char *err, size_t errlen)
 }
 
 struct keyring *
-keys_start(struct spooler *s)
+sealing_start(struct spooler *s)
 {
 	struct keyring *ring;
 	char err[256];
@@ -104,7 +104,7 @@ active_kid(const struct spooler *s)
 }
 
 void
-keys_reload(struct spooler *s)
+sealing_reload(struct spooler *s)
 {
 	struct keyring *ring = NULL;
 	char err[256];
@@ -128,7 +128,7 @@ keys_reload(struct spooler *s)
 }
 
 void
-keys_status(const struct spooler *s, struct buf *row)
+sealing_status(const struct spooler *s, struct buf *row)
 {
 	char form[64] = "plain", zstd[16] = "";
 

@@ -1,11 +1,11 @@
 /*
- * keys - the ring the parent handed over, and how the spool is stored
+ * sealing - the ring the parent handed over, and how the spool is stored
  *
  * The keys stay in this process. At a reload a ring that cannot be used leaves
  * the old one in force, and is an alarm until a good one comes.
  */
-#ifndef DAEMON_SPOOLER_KEYS_H
-#define DAEMON_SPOOLER_KEYS_H
+#ifndef DAEMON_SPOOLER_SEALING_H
+#define DAEMON_SPOOLER_SEALING_H
 
 #include <stddef.h>
 
@@ -16,10 +16,10 @@ struct spooler;
 
 /* At the start, before the spool is opened: NULL when there are no keys. Ends
  * the role with EXIT_CONFIG, after a line in the log, when they are no good. */
-struct keyring *keys_start(struct spooler *s);
+struct keyring *sealing_start(struct spooler *s);
 /* At a reload, when s->conf is the new configuration. */
-void keys_reload(struct spooler *s);
+void sealing_reload(struct spooler *s);
 /* Fields of show status. */
-void keys_status(const struct spooler *s, struct buf *row);
+void sealing_status(const struct spooler *s, struct buf *row);
 
 #endif
