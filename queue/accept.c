@@ -22,14 +22,17 @@
 #define BODY_FIRST 4096
 #define WINDOW (256u * 1024) /* of a large body, not written yet */
 #define SPILL_LEAST 16384 /* smaller ones are no relief */
-/* Where a body begins that is written before its record is known. */
-#define BODY_AT 65536
-#define RECORD_ROOM (BODY_AT - MESSAGE_HEAD - 1)
+#define ROOM 65536 /* at most, in front of a body whose record comes last */
 
 /* The put on its way. */
 struct put {
 	struct draft d;
 	uint64_t msgid;
+	struct form form;
+	int64_t arrived;
+	struct blob *head, *record, *body; /* lent by the entry */
+	char *stored; /* the message as it is stored, when it is not plain */
+	size_t stored_len;
 	uint64_t *ends;
 	size_t nends;
 	char *ends_text;
@@ -51,8 +54,9 @@ struct queue_txn {
 	bool aborted;
 	int error;
 	int fd; /* of incoming/, -1 */
-	uint64_t body_at, written;
-	struct message_hash *hash;
+	bool whole; /* its record is known before it is written */
+	struct form form;
+	struct codec_writer *writer; /* of incoming/ */
 
 	struct put *put; /* once it is to be committed */
 };
@@ -62,7 +66,11 @@ struct spill {
 	struct queue_txn *t;
 	struct blob *data; /* body octets; may be NULL */
 	bool last;
-	struct blob *head, *record; /* with last */
+	struct blob *record; /* with last */
+	struct message m; /* result, with last */
+	char head[MESSAGE_HEAD_MAX];
+	size_t head_len;
+	uint64_t stored;
 	int error;
 };
 
@@ -121,6 +129,7 @@ queue_begin(struct queue *q, enum queue_status *why)
 	while (!id_is_free(q, t->msgid));
 	t->arrived = mono_wall();
 	t->fd = -1;
+	form_take(q, &t->form);
 	hmap_put(q->txns, t->msgid, t);
 	*why = QUEUE_OK;
 	return t;
@@ -155,7 +164,8 @@ txn_free(struct queue_txn *t)
 	drop_body(t);
 	if (t->fd != -1)
 		close(t->fd);
-	message_hash_free(t->hash);
+	codec_writer_free(t->writer);
+	form_drop(&t->form);
 	hmap_del(t->q->txns, t->msgid);
 	free(t);
 }
@@ -170,76 +180,70 @@ remove_incoming(struct queue_txn *t)
 		    t->q->layout.root, layout_incoming(name, t->msgid), 0);
 }
 
-static int
-write_at(int fd, const void *data, size_t len, uint64_t at)
-{
-	const char *p = data;
-	ssize_t n;
-
-	while (len > 0) {
-		n = pwrite(fd, p, len, (off_t)at);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return -1;
-		p += n;
-		at += (uint64_t)n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
-/* The record outgrew the room that was left for it: a second file. */
+/* The record outgrew the room that was left for it: a second file, written
+ * from what the first holds. A sealed one gets a key of its own. */
 static int
 move_body(struct spill *s, const char *name)
 {
 	struct queue_txn *t = s->t;
-	char other[LAYOUT_NAME_MAX + 8], *chunk;
-	uint64_t from = t->body_at, to = MESSAGE_HEAD + s->record->len + 1;
-	ssize_t n = -1;
-	int fd;
+	struct codec_writer *w = codec_writer_new();
+	struct codec_reader *r = NULL;
+	char other[LAYOUT_NAME_MAX + 8];
+	uint8_t *chunk = mem_zalloc(WINDOW);
+	uint64_t at;
+	size_t got = 0;
+	int fd, rc = -1;
 
 	snprintf(other, sizeof(other), "%s.move", name);
 	fd = layout_open_write(&t->q->layout, other, true);
-	if (fd == -1)
-		return -1;
-	chunk = mem_zalloc(WINDOW);
-	while ((n = pread(t->fd, chunk, WINDOW, (off_t)from)) > 0 &&
-	    write_at(fd, chunk, (size_t)n, to) == 0) {
-		from += (uint64_t)n;
-		to += (uint64_t)n;
-	}
-	free(chunk);
-	if (n != 0 ||
-	    renameat(t->q->layout.root, other, t->q->layout.root, name) == -1) {
-		(void)unlinkat(t->q->layout.root, other, 0);
-		close(fd);
-		return -1;
-	}
+	codec_put_record(t->writer, "", 0);
+	if (fd == -1 || codec_end(t->writer, NULL) == -1 ||
+	    codec_begin(w, &t->form.codec, t->msgid, t->arrived,
+		s->record->len + 1 + t->size, fd) == -1)
+		goto out;
+	codec_put_record(w, s->record->data, s->record->len);
+	r = codec_open(t->fd, 0, CODEC_TO_END, t->form.keys);
+	for (at = 0; at < t->size; at += got)
+		if (codec_read_body(r, at, chunk, WINDOW, &got) != CODEC_OK ||
+		    got == 0 || codec_put_body(w, chunk, got) == -1)
+			goto out;
+	if (codec_end(w, &s->m) == -1 ||
+	    renameat(t->q->layout.root, other, t->q->layout.root, name) == -1)
+		goto out;
 	close(t->fd);
 	t->fd = fd;
-	return 0;
+	fd = -1;
+	codec_writer_free(t->writer);
+	t->writer = w;
+	w = NULL;
+	rc = 0;
+out:
+	codec_close(r);
+	codec_writer_free(w);
+	free(chunk);
+	if (fd != -1) {
+		(void)unlinkat(t->q->layout.root, other, 0);
+		close(fd);
+	}
+	return rc;
 }
 
 static int
 write_last(struct spill *s, const char *name)
 {
 	struct queue_txn *t = s->t;
-	uint8_t digest[MESSAGE_DIGEST];
+	const char *head;
 	int dir, rc;
 
-	message_hash_add(t->hash, s->record->data, s->record->len);
-	message_hash_end(t->hash, digest);
-	message_put_digest(s->head->data, digest);
-	if (t->body_at != MESSAGE_HEAD + s->record->len + 1 &&
-	    move_body(s, name) == -1)
+	codec_put_record(t->writer, s->record->data, s->record->len);
+	rc = codec_end(t->writer, &s->m);
+	if (rc == -1 && errno == EMSGSIZE)
+		rc = move_body(s, name);
+	if (rc == -1 || fdatasync(t->fd) == -1)
 		return -1;
-	if (write_at(t->fd, s->head->data, MESSAGE_HEAD, 0) == -1 ||
-	    write_at(t->fd, s->record->data, s->record->len, MESSAGE_HEAD) ==
-		-1 ||
-	    write_at(t->fd, "\n", 1, MESSAGE_HEAD + s->record->len) == -1 ||
-	    fdatasync(t->fd) == -1)
-		return -1;
+	head = codec_written_head(t->writer, &s->head_len);
+	memcpy(s->head, head, s->head_len);
+	s->stored = codec_written(t->writer);
 	if ((dir = layout_open_dir(&t->q->layout, "incoming")) == -1)
 		return -1;
 	rc = fsync(dir);
@@ -247,31 +251,46 @@ write_last(struct spill *s, const char *name)
 	return rc;
 }
 
+static int
+begin_incoming(struct spill *s, const char *name)
+{
+	struct queue_txn *t = s->t;
+
+	t->fd = layout_open_write(&t->q->layout, name, true);
+	if (t->fd == -1)
+		return -1;
+	t->writer = codec_writer_new();
+	if (codec_begin(t->writer, &t->form.codec, t->msgid, t->arrived,
+		t->whole ? s->record->len + 1 + t->size : 0, t->fd) == -1)
+		return -1;
+	if (t->whole)
+		codec_put_record(t->writer, s->record->data, s->record->len);
+	return 0;
+}
+
 static void
 run_spill(struct job *j)
 {
 	struct spill *s = (struct spill *)(void *)j;
-	struct queue_txn *t = s->t;
 	char name[LAYOUT_NAME_MAX];
 
-	layout_incoming(name, t->msgid);
-	if (t->fd == -1)
-		t->fd = layout_open_write(&j->q->layout, name, true);
-	if (t->fd == -1) {
+	layout_incoming(name, s->t->msgid);
+	if ((s->t->fd == -1 && begin_incoming(s, name) == -1) ||
+	    (s->data != NULL &&
+		codec_put_body(s->t->writer, s->data->data, s->data->len) ==
+		    -1) ||
+	    (s->last && write_last(s, name) == -1))
 		s->error = errno;
-		return;
-	}
-	if (s->data != NULL) {
-		message_hash_add(t->hash, s->data->data, s->data->len);
-		if (write_at(t->fd, s->data->data, s->data->len,
-			t->body_at + t->written) == -1) {
-			s->error = errno;
-			return;
-		}
-		t->written += s->data->len;
-	}
-	if (s->last && write_last(s, name) == -1)
-		s->error = errno;
+}
+
+static void
+put_free(struct put *p)
+{
+	form_drop(&p->form);
+	free(p->stored);
+	free(p->ends);
+	free(p->ends_text);
+	free(p);
 }
 
 static void
@@ -291,6 +310,8 @@ put_finish(struct job *j)
 		e->slot = p->d.slot;
 		e->at =
 		    p->d.at + (p->ends_text == NULL ? 0 : p->d.part[0].iov_len);
+		if (e->source != IN_INCOMING)
+			e->stored = p->d.length - (e->at - p->d.at);
 		for (i = 0; i < e->leaves; i++)
 			(void)tally_add(
 			    q->tally, ident_evpid(p->msgid, e->leaf[i].rcpt));
@@ -308,9 +329,7 @@ put_finish(struct job *j)
 	}
 	if (p->cb != NULL)
 		p->cb(p->ctx, p->d.status);
-	free(p->ends);
-	free(p->ends_text);
-	free(p);
+	put_free(p);
 }
 
 static void
@@ -321,22 +340,47 @@ refuse(struct put *p, enum queue_status status)
 }
 
 static void
-hash_small(struct draft *d, struct message_hash *h)
-{
-	uint8_t digest[MESSAGE_DIGEST];
-	int at = d->parts - 4; /* head, record, LF, body */
-
-	message_hash_add(h, d->part[at + 3].iov_base, d->part[at + 3].iov_len);
-	message_hash_add(h, d->part[at + 1].iov_base, d->part[at + 1].iov_len);
-	message_hash_end(h, digest);
-	message_put_digest(d->part[at].iov_base, digest);
-}
-
-static void
 add_part(struct draft *d, void *base, size_t len)
 {
 	d->part[d->parts].iov_base = base;
 	d->part[d->parts++].iov_len = len;
+}
+
+/* The plain form is written from where its parts are. */
+static int
+prepare_plain(struct put *p, struct codec_writer *w)
+{
+	struct message_hash *h = codec_hash(w);
+	uint8_t digest[MESSAGE_DIGEST];
+
+	message_hash_add(h, p->body->data, p->body->len);
+	message_hash_add(h, p->record->data, p->record->len);
+	message_hash_end(h, digest);
+	message_put_digest(p->head->data, digest);
+	add_part(&p->d, p->head->data, p->head->len);
+	add_part(&p->d, p->record->data, p->record->len);
+	add_part(&p->d, (void *)(uintptr_t) "\n", 1);
+	add_part(&p->d, p->body->data, p->body->len);
+	return 0;
+}
+
+static int
+prepare_small(struct draft *d, struct codec_writer *w)
+{
+	struct put *p = (struct put *)(void *)d;
+
+	if (p->form.codec.level == 0 && p->form.codec.key == NULL)
+		return prepare_plain(p, w);
+	if (codec_begin(w, &p->form.codec, p->msgid, p->arrived,
+		p->record->len + 1 + p->body->len, -1) == -1)
+		return -1;
+	codec_put_record(w, p->record->data, p->record->len);
+	if (codec_put_body(w, p->body->data, p->body->len) == -1 ||
+	    codec_end(w, NULL) == -1)
+		return -1;
+	p->stored = codec_take(w, &p->stored_len);
+	add_part(d, p->stored, p->stored_len);
+	return 0;
 }
 
 static void
@@ -347,21 +391,28 @@ submit_small(struct queue_txn *t, struct entry *e)
 	/* Counted on as the entry's from here. */
 	e->body = t->body != NULL ? t->body : blob_new(0);
 	t->body = NULL;
-	add_part(&p->d, e->head->data, e->head->len);
-	add_part(&p->d, e->record->data, e->record->len);
-	add_part(&p->d, (void *)(uintptr_t) "\n", 1);
-	add_part(&p->d, e->body->data, e->body->len);
-	p->d.prepare = hash_small;
+	e->head = blob_new(MESSAGE_HEAD_MAX);
+	e->head->len = message_head(&e->m);
+	message_print(&e->m, e->head->data);
+	p->head = e->head;
+	p->record = e->record;
+	p->body = e->body;
+	p->d.prepare = prepare_small;
 	committer_submit(t->q->committer, &p->d);
 	txn_free(t);
 }
 
 static void
-submit_large(struct queue_txn *t, struct entry *e)
+submit_large(struct spill *s, struct entry *e)
 {
+	struct queue_txn *t = s->t;
 	struct put *p = t->put;
 	char id[IDENT_TEXT_MAX];
 
+	e->m = s->m;
+	e->stored = s->stored;
+	e->head = blob_new(s->head_len);
+	memcpy(e->head->data, s->head, s->head_len);
 	snprintf(p->reference, sizeof(p->reference), "incoming %s\n",
 	    ident_msgid_text(id, t->msgid));
 	add_part(&p->d, p->reference, strlen(p->reference));
@@ -392,7 +443,6 @@ finish_spill(struct job *j)
 	if (s->data != NULL)
 		q->body_bytes -= s->data->len;
 	blob_unref(s->data);
-	blob_unref(s->head);
 	blob_unref(s->record);
 	if (t->aborted) {
 		remove_incoming(t);
@@ -402,7 +452,7 @@ finish_spill(struct job *j)
 		refuse(t->put, status_of(t->error));
 		txn_free(t);
 	} else if (s->last)
-		submit_large(t, entry_get(q, t->msgid));
+		submit_large(s, entry_get(q, t->msgid));
 	else if (t->put != NULL || (t->body != NULL && t->body->len > 0))
 		spill(t);
 	free(s);
@@ -413,19 +463,14 @@ finish_spill(struct job *j)
 	}
 }
 
-/* Sends what is in memory to incoming/; with the put also head and record. */
+/* Sends what is in memory to incoming/; with the put also the record. */
 static void
 spill(struct queue_txn *t)
 {
-	struct entry *e;
 	struct spill *s;
 
 	if (t->busy)
 		return;
-	if (t->hash == NULL)
-		t->hash = message_hash_new();
-	if (t->body_at == 0)
-		t->body_at = BODY_AT;
 	s = mem_zalloc(sizeof(*s));
 	s->job.q = t->q;
 	s->job.run = run_spill;
@@ -436,10 +481,8 @@ spill(struct queue_txn *t)
 	t->body = NULL;
 	t->room = 0;
 	if (t->put != NULL) {
-		e = entry_get(t->q, t->msgid);
 		s->last = true;
-		s->head = blob_ref(e->head);
-		s->record = blob_ref(e->record);
+		s->record = blob_ref(entry_get(t->q, t->msgid)->record);
 	}
 	t->busy = true;
 	crew_submit(t->q->crew, &s->job, true);
@@ -524,7 +567,7 @@ note_ends(struct put *p, const uint64_t *ends, size_t n)
 
 static struct entry *
 make_entry(struct queue_txn *t, const struct queue_text *texts, size_t n,
-    size_t record, size_t padded)
+    size_t record)
 {
 	struct entry *e = entry_make(t->q, t->msgid);
 	struct leaf *l;
@@ -535,13 +578,10 @@ make_entry(struct queue_txn *t, const struct queue_text *texts, size_t n,
 	e->pending = 1;
 	e->m.arrived = t->arrived;
 	e->m.size = t->size;
-	e->m.record = padded;
-	e->head = blob_new(MESSAGE_HEAD_MAX);
-	e->head->len = MESSAGE_HEAD;
-	message_print(&e->m, e->head->data);
-	e->record = blob_new(padded);
-	/* Empty lines fill the room behind the last envelope. */
-	memset(e->record->data + record, '\n', padded - record);
+	e->m.record = record;
+	e->m.codec = (t->form.codec.level > 0 ? MESSAGE_ZSTD : 0) |
+	    (t->form.codec.key != NULL ? MESSAGE_SEALED : 0);
+	e->record = blob_new(record);
 	for (i = 0; i < n; i++) {
 		assert(ident_msgid(texts[i].evpid) == t->msgid);
 		memcpy(e->record->data + at, texts[i].text, texts[i].len);
@@ -560,7 +600,7 @@ queue_commit(struct queue_txn *t, const struct queue_text *envelopes, size_t n,
 {
 	struct queue *q = t->q;
 	struct put *p = mem_zalloc(sizeof(*p));
-	size_t i, record = 0, padded;
+	size_t i, record = 0;
 	struct entry *e;
 
 	p->d.job.q = q;
@@ -568,17 +608,19 @@ queue_commit(struct queue_txn *t, const struct queue_text *envelopes, size_t n,
 	p->d.kind = JOURNAL_PUT;
 	p->d.flush = true;
 	p->msgid = t->msgid;
+	p->arrived = t->arrived;
 	p->cb = cb;
 	p->ctx = ctx;
+	form_copy(&p->form, &t->form);
 	note_ends(p, ends, nends);
 	for (i = 0; i < n; i++)
 		record += envelopes[i].len;
-	padded = t->large && record < RECORD_ROOM ? RECORD_ROOM : record;
-	e = make_entry(t, envelopes, n, record, padded);
+	e = make_entry(t, envelopes, n, record);
+	e->stored = codec_bound(message_clear(&e->m)) + (t->large ? ROOM : 0);
 	t->put = p;
 	bulk_committed(q, t->msgid);
 	if (t->error != 0 || n == 0 || record > MESSAGE_BODY_MAX ||
-	    !room_for(q, message_end(&e->m), n + 1)) {
+	    !room_for(q, e->stored, n + 1)) {
 		refuse(p,
 		    t->error == 0 && n > 0 ? QUEUE_FULL : status_of(t->error));
 		t->aborted = true;
@@ -590,12 +632,9 @@ queue_commit(struct queue_txn *t, const struct queue_text *envelopes, size_t n,
 		return;
 	}
 	room_reserve(q, e);
-	if (!t->large &&
-	    message_end(&e->m) + nends * IDENT_TEXT_MAX + 8 > q->put_max) {
-		/* Too long for the segments: by reference as well. */
-		t->large = true;
-		t->body_at = message_body_at(&e->m);
-	}
+	/* Too long for the segments: by reference as well. */
+	if (!t->large && e->stored + nends * IDENT_TEXT_MAX + 8 > q->put_max)
+		t->large = t->whole = true;
 	if (t->large)
 		spill(t);
 	else

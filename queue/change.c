@@ -17,6 +17,7 @@
 #include "lib/base/mem.h"
 #include "lib/base/mono.h"
 #include "lib/base/text.h"
+#include "queue/envfile.h"
 #include "queue/inside.h"
 
 #define OUTCOME_MAX 1024
@@ -27,8 +28,11 @@
 /* An image or a done on its way. */
 struct change {
 	struct draft d;
+	struct form form;
 	uint64_t evpid;
 	struct blob *text; /* of an image */
+	struct buf *sealed;
+	size_t outcome; /* octets of a done's outcome */
 	void (*cb)(void *, enum queue_status);
 	void *ctx;
 	char line[IDENT_TEXT_MAX + 1 + OUTCOME_MAX + 1];
@@ -78,6 +82,18 @@ change_answered(struct queue *q, const struct draft *d)
 		q->work_since = q->now;
 }
 
+/* A sealed spool says what became of it, and nothing that came from mail. */
+static size_t
+first_word(const struct queue *q, const char *outcome, size_t len)
+{
+	const char *end = memchr(outcome, ' ', len);
+
+	if (!q->seal || end == NULL)
+		return len;
+	len = (size_t)(end - outcome);
+	return len > 0 && outcome[len - 1] == ',' ? len - 1 : len;
+}
+
 /* A line for state/finished, so that a restored backup can be held against
  * what was delivered. */
 static void
@@ -87,6 +103,7 @@ note_finished(struct queue *q, uint64_t evpid, const char *outcome, size_t len)
 
 	if (len > OUTCOME_MAX)
 		len = OUTCOME_MAX;
+	len = first_word(q, outcome, len);
 	if (buf_len(q->finished) == 0)
 		q->finished_since = q->now;
 	(void)buf_putf(q->finished, "%s %s %.*s\n", ident_evpid_text(id, evpid),
@@ -103,10 +120,13 @@ mark_done(struct queue *q, struct entry *e, uint64_t evpid)
 		l->file = e->source == IN_FILE;
 	}
 	l->done = true;
-	l->dirty = l->edited = false;
+	l->dirty = l->edited = l->locked = false;
 	blob_unref(l->blob);
 	l->blob = NULL;
 	(void)tally_del(q->tally, evpid);
+	lock_del(q, evpid);
+	if (tally_count(q->tally, e->m.msgid) == 0)
+		shelf_drop(q->shelf, e->m.msgid);
 	return l;
 }
 
@@ -137,15 +157,39 @@ finish_change(struct job *j)
 	if (c->d.status == QUEUE_OK) {
 		entry_pin(q, e, c->d.slot);
 		if (c->d.kind == JOURNAL_DONE)
-			note_finished(q, c->evpid, c->line + IDENT_TEXT_MAX,
-			    c->d.part[0].iov_len - IDENT_TEXT_MAX);
+			note_finished(
+			    q, c->evpid, c->line + IDENT_TEXT_MAX, c->outcome);
 	}
 	e->pending--;
 	blob_unref(c->text);
+	buf_free(c->sealed);
+	form_drop(&c->form);
 	entry_consider(q, e);
 	if (c->cb != NULL)
 		c->cb(c->ctx, c->d.status);
 	free(c);
+}
+
+/* The id stays in the clear. */
+static int
+seal_change(struct draft *d, struct codec_writer *w)
+{
+	struct change *c = (struct change *)(void *)d;
+	int rc;
+
+	(void)w;
+	c->sealed = buf_new(ENVFILE_STORED_MAX);
+	if (c->text != NULL)
+		rc = envfile_wrap(c->form.codec.key, c->evpid, c->text->data,
+		    c->text->len, c->sealed);
+	else
+		rc = seal_text(c->form.codec.key, "done", c->evpid, 0,
+		    c->line + IDENT_TEXT_MAX, c->outcome, c->sealed);
+	d->part[0].iov_len = IDENT_TEXT_MAX;
+	d->part[1].iov_base = (void *)(uintptr_t)buf_text(c->sealed);
+	d->part[1].iov_len = buf_len(c->sealed);
+	d->parts = 2;
+	return rc;
 }
 
 static struct change *
@@ -161,6 +205,9 @@ change_new(struct queue *q, uint64_t evpid, enum journal_kind kind,
 	c->evpid = evpid;
 	c->cb = cb;
 	c->ctx = ctx;
+	form_take(q, &c->form);
+	if (c->form.codec.key != NULL)
+		c->d.prepare = seal_change;
 	ident_evpid_text(c->line, evpid);
 	c->d.part[0].iov_base = c->line;
 	c->d.parts = 1;
@@ -194,6 +241,8 @@ queue_image(struct queue *q, uint64_t evpid, const char *text, size_t len,
 	c->d.parts = 2;
 	leaf_text(l, c->text, 0, len);
 	l->dirty = l->image = true;
+	l->locked = false;
+	lock_del(q, evpid);
 	/* An edit that was read may be overwritten by what came of it. */
 	if (l->seen != 0)
 		l->edited = false;
@@ -220,6 +269,7 @@ queue_done(struct queue *q, uint64_t evpid, const char *outcome,
 	for (i = 0; i < len; i++)
 		c->line[IDENT_TEXT_MAX + i] =
 		    (unsigned char)outcome[i] < 0x20 ? ' ' : outcome[i];
+	c->outcome = len;
 	c->d.part[0].iov_len = IDENT_TEXT_MAX + len;
 	e->pending++;
 	committer_submit(q->committer, &c->d);

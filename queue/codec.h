@@ -95,6 +95,8 @@ int codec_put_body(struct codec_writer *w, const void *data, size_t len);
  * gets what the head says.
  */
 int codec_end(struct codec_writer *w, struct message *m);
+/* That of the writer's thread, for a head that is made by hand. */
+struct message_hash *codec_hash(struct codec_writer *w);
 /* After codec_end(): the head, its length, and that of the whole. */
 const char *codec_written_head(const struct codec_writer *w, size_t *len);
 uint64_t codec_written(const struct codec_writer *w);

@@ -39,7 +39,7 @@ struct committer {
 	struct ring *ring;
 	struct crew *crew;
 	struct journal_key *key;
-	struct message_hash *hash;
+	struct codec_writer *writer;
 	uint64_t segment_size;
 	int slot; /* -1: none is open */
 	struct journal_segment segment;
@@ -230,6 +230,41 @@ add_iov(struct committer *c, int *n, const void *base, size_t len)
 	(*n)++;
 }
 
+static void
+measure(struct draft *d)
+{
+	int i;
+
+	assert(d->parts <= DRAFT_PARTS);
+	d->length = 0;
+	for (i = 0; i < d->parts; i++)
+		d->length += (uint32_t)d->part[i].iov_len;
+}
+
+/* Compresses, seals, hashes: here, so that the caller's thread does not, and
+ * that records stand in the order in which they were submitted. */
+static bool
+prepare(struct committer *c, struct draft *d)
+{
+	struct drafts refused = STAILQ_HEAD_INITIALIZER(refused);
+	uint64_t since;
+	int rc;
+
+	if (d->prepare == NULL)
+		return true;
+	since = crew_clock(c->crew);
+	rc = d->prepare(d, c->writer);
+	crew_report(c->crew, "journal.prepare", since);
+	d->prepare = NULL;
+	if (rc == 0) {
+		measure(d);
+		return true;
+	}
+	STAILQ_INSERT_TAIL(&refused, &d->job, link);
+	answer(c, &refused, QUEUE_FAILED);
+	return false;
+}
+
 /* Moves what fits from batch to group; the octets of the records. */
 static size_t
 gather(struct committer *c, struct drafts *batch, struct drafts *group)
@@ -244,6 +279,12 @@ gather(struct committer *c, struct drafts *batch, struct drafts *group)
 		most = GROUP_MAX;
 	while ((j = STAILQ_FIRST(batch)) != NULL) {
 		d = draft_of(j);
+		if (d->prepare != NULL) {
+			STAILQ_REMOVE_HEAD(batch, link);
+			if (!prepare(c, d))
+				continue;
+			STAILQ_INSERT_HEAD(batch, j, link);
+		}
 		size = journal_record_size(d->length);
 		/* A record beyond the bound goes alone. */
 		if (iovs + d->parts + 2 > IOV ||
@@ -281,10 +322,6 @@ write_group(struct committer *c, struct drafts *group, size_t total)
 	at = (at == 0 ? JOURNAL_BLOCK : at) + JOURNAL_GROUP_HEAD;
 	STAILQ_FOREACH(j, group, link) {
 		d = draft_of(j);
-		if (d->prepare != NULL) {
-			d->prepare(d, c->hash);
-			d->prepare = NULL;
-		}
 		r.seq = d->seq = c->next_seq++;
 		r.kind = d->kind;
 		r.length = d->length;
@@ -432,6 +469,8 @@ serve(struct committer *c, struct drafts *batch)
 		if (refuse_giant(c, batch))
 			continue;
 		total = gather(c, batch, &group);
+		if (total == 0 && STAILQ_EMPTY(batch))
+			return; /* all that was left has been refused */
 		if (total == 0) {
 			/* The next one may be written while this one is not
 			 * flushed: each segment is flushed on its own. */
@@ -543,7 +582,7 @@ committer_new(
 	c->ring = r;
 	c->crew = crew;
 	c->key = journal_key_new();
-	c->hash = message_hash_new();
+	c->writer = codec_writer_new();
 	c->segment_size = segment_size;
 	c->slot = -1;
 	c->next_seq = next_seq;
@@ -557,7 +596,7 @@ committer_free(struct committer *c)
 	if (c == NULL)
 		return;
 	journal_key_free(c->key);
-	message_hash_free(c->hash);
+	codec_writer_free(c->writer);
 	pthread_mutex_destroy(&c->lock);
 	pthread_cond_destroy(&c->wake);
 	free(c);
@@ -581,12 +620,7 @@ start(struct committer *c)
 void
 committer_submit(struct committer *c, struct draft *d)
 {
-	int i;
-
-	assert(d->parts <= DRAFT_PARTS);
-	d->length = 0;
-	for (i = 0; i < d->parts; i++)
-		d->length += (uint32_t)d->part[i].iov_len;
+	measure(d);
 	if (c->over) {
 		d->status = QUEUE_FAILED;
 		crew_deliver(c->crew, &d->job);

@@ -14,9 +14,9 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "queue/codec.h"
 #include "queue/crew.h"
 #include "queue/journal.h"
-#include "queue/message.h"
 #include "queue/queue.h"
 #include "queue/ring.h"
 
@@ -31,8 +31,9 @@ struct draft {
 	bool carried; /* a put that was taken long ago: not to be refused */
 	struct iovec part[DRAFT_PARTS];
 	int parts;
-	/* In the committer's thread, before it is written; may be NULL. */
-	void (*prepare)(struct draft *d, struct message_hash *h);
+	/* In the committer's thread, before it is written: makes the parts.
+	 * -1: it cannot be had, and is refused. May be NULL. */
+	int (*prepare)(struct draft *d, struct codec_writer *w);
 
 	enum queue_status status;
 	uint64_t seq;

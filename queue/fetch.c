@@ -17,9 +17,10 @@
 /* An envelope's file is read. */
 struct fetch {
 	struct job job;
+	struct form form;
 	uint64_t evpid;
-	char *text;
-	size_t len;
+	struct buf *text; /* NULL: there is none */
+	uint32_t seen; /* crc32c of what stands in the file */
 	enum queue_status status;
 	bool differs;
 	bool raw; /* queue_envelope_file */
@@ -32,14 +33,18 @@ struct fetch {
 /* A piece of a body is read. */
 struct piece {
 	struct job job;
+	struct form form;
 	uint64_t msgid, offset;
 	size_t max, len;
 	uint8_t *data;
+	uint64_t total;
 	enum source source;
-	int fd; /* of the journal */
-	int slot; /* it is in, held for so long; -1 */
-	uint64_t at;
-	struct message m;
+	struct codec_reader *reader;
+	bool fresh; /* it has not been verified */
+	int fd; /* of the file; -1 */
+	int slot; /* of the journal, held for so long; -1 */
+	int journal;
+	uint64_t at, stored;
 	enum queue_status status;
 	void (*cb)(
 	    void *, enum queue_status, const uint8_t *, size_t, uint64_t);
@@ -59,16 +64,32 @@ static void
 run_fetch(struct job *j)
 {
 	struct fetch *f = (struct fetch *)(void *)j;
-	char name[LAYOUT_NAME_MAX];
+	char name[LAYOUT_NAME_MAX], *data;
+	size_t len;
 
-	f->text = layout_read_all(&j->q->layout,
-	    layout_envelope(name, f->evpid), ENVFILE_MAX, &f->len);
-	if (f->text == NULL) {
+	data = layout_read_all(&j->q->layout, layout_envelope(name, f->evpid),
+	    ENVFILE_STORED_MAX, &len);
+	if (data == NULL) {
 		f->status = why_not(&j->q->layout, ident_msgid(f->evpid));
 		return;
 	}
-	f->differs = envfile_check(f->text, f->len) != ENVFILE_WHOLE;
-	f->status = f->differs ? QUEUE_DAMAGED : QUEUE_OK;
+	f->seen = crc32c(0, data, len);
+	f->text = buf_new(ENVFILE_STORED_MAX);
+	switch (envfile_unwrap(f->form.keys, data, len, f->text, NULL, NULL)) {
+	case ENVFILE_WHOLE:
+		f->status = QUEUE_OK;
+		break;
+	case ENVFILE_TORN:
+	case ENVFILE_EDITED:
+		f->status = QUEUE_DAMAGED;
+		f->differs = true;
+		break;
+	case ENVFILE_NO_KEY:
+	case ENVFILE_WRONG_KEY:
+		f->status = QUEUE_LOCKED;
+		break;
+	}
+	free(data);
 }
 
 /* An edit that was shown may be overwritten by what is made of it. */
@@ -84,7 +105,7 @@ remember_edit(struct queue *q, const struct fetch *f)
 	l = entry_leaf_make(e, ident_rcpt(f->evpid));
 	l->file = true;
 	l->edited = true;
-	l->seen = crc32c(0, f->text, f->len);
+	l->seen = f->seen;
 }
 
 /* What is in memory now. False: nothing, its file is the truth. */
@@ -103,11 +124,27 @@ from_memory(struct queue *q, uint64_t evpid,
 	}
 	if (l == NULL || l->blob == NULL)
 		return false;
+	if (l->locked) {
+		cb(ctx, QUEUE_LOCKED, NULL, 0);
+		return true;
+	}
 	q->stats.hits++;
 	hold = blob_ref(l->blob);
 	cb(ctx, QUEUE_OK, hold->data + l->off, l->len);
 	blob_unref(hold);
 	return true;
+}
+
+static const char *
+text_of(const struct fetch *f)
+{
+	return f->text == NULL ? NULL : buf_text(f->text);
+}
+
+static size_t
+length_of(const struct fetch *f)
+{
+	return f->text == NULL ? 0 : buf_len(f->text);
 }
 
 /* An image may have come while the file was read, and been written into it:
@@ -121,11 +158,11 @@ answer_fetch(struct fetch *f)
 	if (from_memory(q, f->evpid, f->cb, f->ctx))
 		return false;
 	if (f->status == QUEUE_OK || f->again || q->closing) {
-		f->cb(f->ctx, f->status, f->text, f->len);
+		f->cb(f->ctx, f->status, text_of(f), length_of(f));
 		return false;
 	}
 	f->again = true;
-	free(f->text);
+	buf_free(f->text);
 	f->text = NULL;
 	crew_submit(q->crew, &f->job, true);
 	return true;
@@ -139,12 +176,13 @@ finish_fetch(struct job *j)
 	if (f->raw) {
 		remember_edit(j->q, f);
 		f->file_cb(f->ctx,
-		    f->status == QUEUE_DAMAGED ? QUEUE_OK : f->status, f->text,
-		    f->len, f->differs);
+		    f->status == QUEUE_DAMAGED ? QUEUE_OK : f->status,
+		    text_of(f), length_of(f), f->differs);
 	} else if (answer_fetch(f)) {
 		return;
 	}
-	free(f->text);
+	form_drop(&f->form);
+	buf_free(f->text);
 	free(f);
 }
 
@@ -158,6 +196,7 @@ fetch_new(struct queue *q, uint64_t evpid, void *ctx)
 	f->job.run = run_fetch;
 	f->job.finish = finish_fetch;
 	f->job.operation = "envelope.read";
+	form_take(q, &f->form);
 	f->evpid = evpid;
 	f->ctx = ctx;
 	return f;
@@ -190,70 +229,93 @@ queue_envelope_file(struct queue *q, uint64_t evpid,
 	crew_submit(q->crew, &f->job, true);
 }
 
-static int
+static enum queue_status
+status_of(enum codec_result rc)
+{
+	switch (rc) {
+	case CODEC_OK:
+		return QUEUE_OK;
+	case CODEC_DAMAGED:
+		return QUEUE_DAMAGED;
+	case CODEC_NO_KEY:
+	case CODEC_WRONG_KEY:
+		return QUEUE_LOCKED;
+	case CODEC_FAILED:
+		break;
+	}
+	return QUEUE_UNAVAILABLE;
+}
+
+static void
 open_body(struct piece *p)
 {
-	char name[LAYOUT_NAME_MAX], head[MESSAGE_HEAD];
+	char name[LAYOUT_NAME_MAX];
 	const struct layout *l = &p->job.q->layout;
-	int fd = -1;
 
+	p->fresh = true;
+	if (p->source == IN_JOURNAL) {
+		p->reader =
+		    codec_open(p->journal, p->at, p->stored, p->form.keys);
+		return;
+	}
 	if (p->source == IN_INCOMING)
-		fd = layout_open_read(l, layout_incoming(name, p->msgid), NULL);
+		p->fd =
+		    layout_open_read(l, layout_incoming(name, p->msgid), NULL);
 	/* It may have been settled since. */
-	if (fd == -1)
-		fd = layout_open_read(l, layout_message(name, p->msgid), NULL);
-	if (fd == -1) {
+	if (p->fd == -1)
+		p->fd =
+		    layout_open_read(l, layout_message(name, p->msgid), NULL);
+	if (p->fd == -1)
 		p->status = why_not(l, p->msgid);
-		return -1;
-	}
-	if (pread(fd, head, sizeof(head), 0) != (ssize_t)sizeof(head) ||
-	    message_parse(&p->m, head, sizeof(head)) != NULL ||
-	    p->m.msgid != p->msgid) {
-		p->status = QUEUE_DAMAGED;
-		close(fd);
-		return -1;
-	}
-	return fd;
+	else
+		p->reader = codec_open(p->fd, 0, CODEC_TO_END, p->form.keys);
 }
 
 static void
 run_piece(struct job *j)
 {
 	struct piece *p = (struct piece *)(void *)j;
-	uint64_t base = 0;
-	ssize_t n;
-	int fd = p->fd;
 
-	if (p->source == IN_JOURNAL)
-		base = p->at;
-	else if ((fd = open_body(p)) == -1)
+	if (p->reader == NULL)
+		open_body(p);
+	if (p->reader == NULL)
 		return;
-	/* Nothing is sent of a message that is not what was accepted. */
-	if (p->offset == 0 && p->source != IN_JOURNAL &&
-	    message_verify(fd, base, &p->m) != 1) {
+	p->status = status_of(codec_state(p->reader));
+	if (p->status == QUEUE_OK &&
+	    codec_message(p->reader)->msgid != p->msgid)
 		p->status = QUEUE_DAMAGED;
-		close(fd);
+	/* Nothing is sent of a message that is not what was accepted. */
+	if (p->status == QUEUE_OK && p->fresh && p->offset == 0)
+		p->status = status_of(codec_verify(p->reader));
+	if (p->status != QUEUE_OK)
 		return;
-	}
+	p->total = codec_message(p->reader)->size;
 	p->data = mem_zalloc(p->max);
-	n = message_read_body(fd, base, &p->m, p->offset, p->data, p->max);
-	if (n == -1)
-		p->status =
-		    errno == EBADMSG ? QUEUE_DAMAGED : QUEUE_UNAVAILABLE;
-	else
-		p->len = (size_t)n;
-	if (p->source != IN_JOURNAL)
-		close(fd);
+	p->status = status_of(
+	    codec_read_body(p->reader, p->offset, p->data, p->max, &p->len));
 }
 
 static void
 finish_piece(struct job *j)
 {
 	struct piece *p = (struct piece *)(void *)j;
+	uint64_t next = p->offset + p->len;
 
 	if (p->slot != -1)
 		j->q->pins[p->slot]--;
-	p->cb(p->ctx, p->status, p->data, p->len, p->m.size);
+	p->cb(p->ctx, p->status, p->data, p->len, p->total);
+	/* The journal's places do not last, and plain ones cost nothing. */
+	if (p->reader != NULL && p->fd != -1 && p->status == QUEUE_OK &&
+	    next < p->total &&
+	    codec_message(p->reader)->codec != MESSAGE_PLAIN) {
+		shelf_put(
+		    j->q->shelf, p->msgid, next, p->reader, p->fd, j->q->now);
+	} else {
+		codec_close(p->reader);
+		if (p->fd != -1)
+			close(p->fd);
+	}
+	form_drop(&p->form);
 	free(p->data);
 	free(p);
 }
@@ -306,13 +368,16 @@ queue_body(struct queue *q, uint64_t msgid, uint64_t offset, size_t max,
 	p->offset = offset;
 	p->max = max;
 	p->source = e == NULL ? IN_FILE : e->source;
-	p->slot = -1;
+	p->slot = p->fd = -1;
+	form_take(q, &p->form);
 	if (p->source == IN_JOURNAL) {
-		p->m = e->m;
-		p->fd = ring_fd(q->ring, e->slot);
+		p->journal = ring_fd(q->ring, e->slot);
 		p->at = e->at;
+		p->stored = e->stored;
 		p->slot = (int)e->slot;
 		q->pins[e->slot]++;
+	} else if (offset > 0) {
+		p->reader = shelf_take(q->shelf, msgid, offset, &p->fd);
 	}
 	p->cb = cb;
 	p->ctx = ctx;

@@ -45,11 +45,12 @@ struct work {
 	struct job job;
 	struct entry *e;
 	uint64_t msgid;
-	struct message m;
+	struct form form;
+	uint64_t stored; /* octets of the message file */
 	bool write_message, unlink_message;
 	enum source source;
 	struct blob *head, *record, *body;
-	int fd; /* IN_JOURNAL */
+	int fd; /* of the journal, where it is copied from there */
 	uint64_t at;
 	int error; /* of the message file */
 	unsigned unlinked;
@@ -150,13 +151,12 @@ write_message(const struct work *w)
 		fd = layout_open_write(l, name, false);
 	if (fd == -1)
 		return -1;
-	if (w->source == IN_MEMORY)
+	if (w->head != NULL)
 		rc = write_parts(w, fd);
 	else
-		rc = copy_from(w->fd, w->at, message_end(&w->m), fd);
-	if (rc == 0 && fstat(fd, &st) == 0 &&
-	    (uint64_t)st.st_size > message_end(&w->m))
-		rc = ftruncate(fd, (off_t)message_end(&w->m));
+		rc = copy_from(w->fd, w->at, w->stored, fd);
+	if (rc == 0 && fstat(fd, &st) == 0 && (uint64_t)st.st_size > w->stored)
+		rc = ftruncate(fd, (off_t)w->stored);
 	return close_file(fd, rc);
 }
 
@@ -167,7 +167,7 @@ look_first(const struct work *w, struct act *a, const char *name)
 {
 	const struct layout *l = &w->job.q->layout;
 	size_t len;
-	char *text = layout_read_all(l, name, ENVFILE_MAX, &len);
+	char *text = layout_read_all(l, name, ENVFILE_STORED_MAX, &len);
 	enum envfile_state state;
 	char id[IDENT_TEXT_MAX];
 	bool ours;
@@ -195,37 +195,51 @@ look_first(const struct work *w, struct act *a, const char *name)
 	return ours || state == ENVFILE_TORN ? 0 : 1;
 }
 
-static void
-write_envelope(const struct work *w, struct act *a, const char *name)
+/* The file is open, empty, and nobody's but ours; or -1 with the act's error,
+ * or with edited. */
+static int
+open_envelope(const struct work *w, struct act *a, const char *name)
 {
 	const struct layout *l = &w->job.q->layout;
 	int fd = -1, rc;
 
 	if (a->fresh) {
 		fd = layout_open_write(l, name, true);
-		if (fd == -1 && errno != EEXIST) {
+		if (fd == -1 && errno != EEXIST)
 			a->error = errno;
-			return;
-		}
+		if (fd != -1 || a->error != 0)
+			return fd;
 	}
-	if (fd == -1) {
-		rc = look_first(w, a, name);
-		if (rc != 0) {
-			a->edited = rc == 1;
-			a->error = rc == 1 ? 0 : errno;
-			return;
-		}
-		fd = layout_open_write(l, name, false);
-		if (fd == -1 || ftruncate(fd, 0) == -1) {
+	rc = look_first(w, a, name);
+	if (rc != 0) {
+		a->edited = rc == 1;
+		a->error = rc == 1 ? 0 : errno;
+		return -1;
+	}
+	fd = layout_open_write(l, name, false);
+	if (fd != -1 && ftruncate(fd, 0) == 0)
+		return fd;
+	a->error = errno;
+	if (fd != -1)
+		close(fd);
+	return -1;
+}
+
+static void
+write_envelope(const struct work *w, struct act *a, const char *name)
+{
+	struct buf *text = buf_new(ENVFILE_STORED_MAX);
+	int fd, rc;
+
+	if (envfile_wrap(w->form.codec.key, ident_evpid(w->msgid, a->rcpt),
+		a->blob->data + a->off, a->len, text) == -1)
+		a->error = EIO;
+	else if ((fd = open_envelope(w, a, name)) != -1) {
+		rc = layout_write_all(fd, buf_text(text), buf_len(text));
+		if (close_file(fd, rc) == -1)
 			a->error = errno;
-			if (fd != -1)
-				close(fd);
-			return;
-		}
 	}
-	rc = layout_write_all(fd, a->blob->data + a->off, a->len);
-	if (close_file(fd, rc) == -1)
-		a->error = errno;
+	buf_free(text);
 }
 
 static bool
@@ -391,6 +405,7 @@ finish_work(struct job *j)
 	blob_unref(w->head);
 	blob_unref(w->record);
 	blob_unref(w->body);
+	form_drop(&w->form);
 	free(w);
 	entry_consider(q, e);
 }
@@ -411,15 +426,18 @@ plan(struct queue *q, struct entry *e)
 	w->job.operation = finished ? "unlink" : "settle";
 	w->e = e;
 	w->msgid = e->m.msgid;
-	w->m = e->m;
+	w->stored = e->stored;
+	form_take(q, &w->form);
 	w->source = e->source;
 	w->unlink_message = finished;
 	w->write_message = !finished && e->source != IN_FILE;
-	if (w->write_message && e->source == IN_MEMORY) {
+	if (w->write_message && e->source == IN_MEMORY &&
+	    e->m.codec == MESSAGE_PLAIN) {
 		w->head = blob_ref(e->head);
 		w->record = blob_ref(e->record);
 		w->body = blob_ref(e->body);
-	} else if (w->write_message && e->source == IN_JOURNAL) {
+	} else if (w->write_message && e->source != IN_INCOMING) {
+		/* What was compressed or sealed is not made again. */
 		w->fd = ring_fd(q->ring, e->slot);
 		w->at = e->at;
 	}

@@ -18,6 +18,7 @@
 
 #include "lib/base/ident.h"
 #include "lib/base/mem.h"
+#include "queue/envfile.h"
 #include "queue/inside.h"
 
 #define FORWARD_MAX 64 /* messages at a time */
@@ -41,7 +42,11 @@ struct forward {
 struct copy {
 	struct draft d;
 	struct forward *f;
+	struct form form;
+	uint64_t evpid;
 	struct blob *text; /* of an image */
+	size_t off, len;
+	struct buf *sealed;
 	char id[IDENT_TEXT_MAX];
 };
 
@@ -89,6 +94,8 @@ finish_copy(struct job *j)
 		f->put_at = r->d.at + strlen(f->prefix);
 	}
 	blob_unref(r->text);
+	buf_free(r->sealed);
+	form_drop(&r->form);
 	free(r);
 	if (--f->open == 0)
 		end(f);
@@ -117,6 +124,20 @@ add_part(struct copy *r, void *base, size_t len)
 	r->d.part[r->d.parts++].iov_len = len;
 }
 
+static int
+wrap_image(struct draft *d, struct codec_writer *w)
+{
+	struct copy *r = (struct copy *)(void *)d;
+
+	(void)w;
+	r->sealed = buf_new(ENVFILE_STORED_MAX);
+	if (envfile_wrap(r->form.codec.key, r->evpid, r->text->data + r->off,
+		r->len, r->sealed) == -1)
+		return -1;
+	add_part(r, (void *)(uintptr_t)buf_text(r->sealed), buf_len(r->sealed));
+	return 0;
+}
+
 static void
 copy_leaf(struct forward *f, const struct leaf *l)
 {
@@ -127,7 +148,16 @@ copy_leaf(struct forward *f, const struct leaf *l)
 	add_part(r, r->id, IDENT_TEXT_MAX);
 	if (!l->done) {
 		r->text = blob_ref(l->blob);
-		add_part(r, r->text->data + l->off, l->len);
+		r->off = l->off;
+		r->len = l->len;
+		r->evpid = ident_evpid(f->e->m.msgid, l->rcpt);
+		/* What cannot be opened goes on as it is. */
+		if (l->locked) {
+			add_part(r, r->text->data + l->off, l->len);
+		} else {
+			form_take(f->job.q, &r->form);
+			r->d.prepare = wrap_image;
+		}
 	}
 	committer_submit(f->job.q->committer, &r->d);
 }
@@ -191,17 +221,6 @@ finish_read(struct job *j)
 		copy_all(f);
 }
 
-static struct blob *
-head_of(const struct entry *e)
-{
-	struct blob *b = blob_new(MESSAGE_HEAD_MAX);
-
-	b->len = MESSAGE_HEAD;
-	message_print(&e->m, b->data);
-	message_put_digest(b->data, e->m.digest);
-	return b;
-}
-
 static bool
 begin(struct queue *q, struct entry *e)
 {
@@ -227,10 +246,10 @@ begin(struct queue *q, struct entry *e)
 		snprintf(f->prefix + strlen(f->prefix),
 		    sizeof(f->prefix) - strlen(f->prefix), "incoming %s\n",
 		    ident_msgid_text(id, e->m.msgid));
-		f->stream = e->head != NULL ? blob_ref(e->head) : head_of(e);
+		f->stream = blob_ref(e->head);
 		copy_all(f);
 	} else {
-		f->stream = blob_new((size_t)message_end(&e->m));
+		f->stream = blob_new((size_t)e->stored);
 		f->fd = ring_fd(q->ring, e->slot);
 		f->at = e->at;
 		f->job.run = run_read;

@@ -14,12 +14,14 @@
 
 #include "lib/base/buf.h"
 #include "lib/base/hmap.h"
+#include "queue/codec.h"
 #include "queue/commit.h"
 #include "queue/crew.h"
 #include "queue/layout.h"
 #include "queue/message.h"
 #include "queue/queue.h"
 #include "queue/ring.h"
+#include "queue/shelf.h"
 #include "queue/tally.h"
 
 /* Bytes that a job, a draft and the index share. Counted in the caller's
@@ -34,6 +36,13 @@ struct blob *blob_new(size_t len);
 struct blob *blob_ref(struct blob *b);
 void blob_unref(struct blob *b); /* NULL is accepted */
 
+/* How what is written now is stored, and the keys that open the rest. Taken
+ * in the caller's thread for a job, which keeps it while the ring changes. */
+struct form {
+	struct keyring *keys; /* or NULL */
+	struct codec_form codec;
+};
+
 /* One envelope that is not simply what its file says. */
 struct leaf {
 	uint16_t rcpt;
@@ -42,6 +51,7 @@ struct leaf {
 	bool done;
 	bool force; /* the file's odd text is to be overwritten */
 	bool image; /* its text has a record of its own */
+	bool locked; /* blob is an image that cannot be opened, as it stands */
 	bool edited; /* a person's text stands in the file; ours stays here */
 	uint32_t seen; /* crc32c of the file's text that discover read */
 	struct blob *blob; /* NULL: the text is in the file only */
@@ -68,7 +78,9 @@ struct entry {
 	unsigned pending; /* drafts on their way */
 	int pin, pin_next; /* slots whose records it still needs; -1 */
 	enum source source;
-	struct blob *head, *record, *body; /* IN_MEMORY; else NULL */
+	struct blob *head, *record, *body; /* IN_MEMORY; else NULL. The head
+					    * also IN_INCOMING */
+	uint64_t stored; /* octets of the message as it is stored */
 	uint64_t seq; /* of its put, the first time; 0: not here */
 	unsigned slot; /* of the put's record */
 	uint64_t at;
@@ -76,12 +88,19 @@ struct entry {
 	bool put; /* its message record is in memory or journal */
 	bool replayed; /* not merged with the walk yet */
 	bool found; /* by replay, at some time */
-	bool unknown; /* its bucket could not be read: left as it is */
+	bool unknown; /* its bucket could not be read, or a record of it not
+		       * be opened: left as it is */
+	bool locked; /* its put cannot be opened: who its envelopes are is
+		      * not known */
+	char kid[KEYRING_KID + 1]; /* which it lacks then */
 	bool complained; /* its trouble was logged */
 	uint64_t reserved; /* blocks settling will need */
 };
 
+struct found;
 struct load;
+struct unlock;
+struct walk;
 struct bulk;
 LIST_HEAD(bulks, bulk);
 
@@ -104,6 +123,14 @@ struct queue {
 	struct ring *ring;
 	struct crew *crew;
 	struct committer *committer;
+
+	struct keyring *keys; /* or NULL */
+	int compression;
+	bool seal;
+	struct hmap *locks; /* struct lock by evpid, that of a put by 0000 */
+	struct unlock *unlock; /* locked files are tried with another ring */
+	bool unlock_again;
+	struct shelf *shelf; /* readers between two pieces of a body */
 
 	size_t large, put_max, body_cap;
 	unsigned settle_ms, reserve_percent;
@@ -195,6 +222,19 @@ void change_answer_later(struct queue *q, void (*cb)(void *, enum queue_status),
     void *ctx, enum queue_status status);
 void finished_turn(struct queue *q);
 
+/* keys */
+void form_take(const struct queue *q, struct form *f);
+void form_copy(struct form *to, const struct form *from);
+void form_drop(struct form *f);
+/* An envelope (or, by recipient 0, a message whose envelopes are not known)
+ * lacks a key. */
+void lock_add(struct queue *q, uint64_t evpid, const char *kid);
+void lock_del(struct queue *q, uint64_t evpid);
+bool lock_has(const struct queue *q, uint64_t evpid);
+bool entry_is_locked(const struct entry *e); /* what the journal has of it */
+void keys_loaded(struct queue *q); /* the walk has ended */
+void keys_free(struct queue *q);
+
 /* room */
 bool room_for(struct queue *q, uint64_t octets, uint64_t files);
 void room_reserve(struct queue *q, struct entry *e);
@@ -207,10 +247,19 @@ bool accept_hungry(const struct queue *q); /* over the cap for bodies */
 /* restore */
 int restore(struct queue *q, char *err, size_t errlen);
 
+/* The envelopes of a put's record. */
+void restore_record(struct entry *e, const char *record, size_t len);
+
 /* load */
 void load_new(struct queue *q); /* from here on nothing is forgotten */
 unsigned load_turn(struct queue *q, unsigned most);
 void load_free(struct queue *q);
+/* One envelope joins the living. */
+void load_report(struct queue *q, uint64_t evpid, enum queue_status status,
+    const char *text, size_t len, uint64_t size, const char *reason);
+/* A message that only files know of: found[0..n) is all that is there. */
+unsigned load_files(
+    struct queue *q, struct walk *w, const struct found *found, size_t n);
 
 /* bulk */
 void bulk_replay(

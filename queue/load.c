@@ -13,6 +13,7 @@
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/base/text.h"
+#include "queue/envfile.h"
 #include "queue/inside.h"
 #include "queue/walk.h"
 
@@ -90,12 +91,32 @@ set_aside(struct queue *q, uint64_t id, const char *reason)
 	crew_submit(q->crew, &a->job, false);
 }
 
-/* One envelope joins the living. */
+/* What lacks its key is told once for all of it, when the walk has ended. */
 static void
-report(struct queue *q, uint64_t evpid, enum queue_status status,
+report_locked(struct queue *q, uint64_t evpid, const char *kid, uint64_t size,
+    int64_t arrived, const char *reason)
+{
+	char why[128];
+
+	if (ident_rcpt(evpid) != 0)
+		(void)tally_add(q->tally, evpid);
+	lock_add(q, evpid, kid);
+	snprintf(why, sizeof(why), "%s: %s", reason, kid);
+	if (!q->has_loader)
+		return;
+	if (q->loader.locked != NULL)
+		q->loader.locked(q->loader.ctx, evpid, size, arrived, why);
+	else if (q->loader.envelope != NULL && ident_rcpt(evpid) != 0)
+		q->loader.envelope(
+		    q->loader.ctx, evpid, QUEUE_LOCKED, NULL, 0, size, why);
+}
+
+void
+load_report(struct queue *q, uint64_t evpid, enum queue_status status,
     const char *text, size_t len, uint64_t size, const char *reason)
 {
 	(void)tally_add(q->tally, evpid);
+	lock_del(q, evpid);
 	if (status != QUEUE_OK)
 		q->stats.anomalies++;
 	if (q->has_loader && q->loader.envelope != NULL)
@@ -103,9 +124,8 @@ report(struct queue *q, uint64_t evpid, enum queue_status status,
 		    q->loader.ctx, evpid, status, text, len, size, reason);
 }
 
-/* A message that only files know of. found[0..n) is all that is there. */
-static unsigned
-take_files(struct queue *q, struct walk *w, const struct found *found, size_t n)
+unsigned
+load_files(struct queue *q, struct walk *w, const struct found *found, size_t n)
 {
 	const struct found *m = ident_rcpt(found->id) == 0 ? found : NULL;
 	char id[IDENT_TEXT_MAX];
@@ -116,7 +136,8 @@ take_files(struct queue *q, struct walk *w, const struct found *found, size_t n)
 	if (m != NULL && m->status == QUEUE_GONE)
 		return 0; /* removed between the listing and the look */
 	if (m != NULL && n == 1) {
-		if (m->status == QUEUE_UNAVAILABLE) {
+		if (m->status == QUEUE_UNAVAILABLE ||
+		    m->status == QUEUE_LOCKED) {
 			char name[LAYOUT_NAME_MAX];
 
 			anomaly(q, layout_message(name, ident_msgid(m->id)),
@@ -134,15 +155,22 @@ take_files(struct queue *q, struct walk *w, const struct found *found, size_t n)
 			continue;
 		}
 		text = f->len > 0 ? w->text + f->at : NULL;
-		if (f->status != QUEUE_OK || m == NULL || m->status == QUEUE_OK)
-			report(q, f->id, f->status, text, f->len,
+		if (f->status == QUEUE_LOCKED ||
+		    (m != NULL && m->status == QUEUE_LOCKED))
+			report_locked(q, f->id,
+			    f->status == QUEUE_LOCKED ? f->kid : m->kid,
+			    m == NULL ? 0 : m->size, m == NULL ? 0 : m->arrived,
+			    f->status == QUEUE_LOCKED ? f->reason : m->reason);
+		else if (f->status != QUEUE_OK || m == NULL ||
+		    m->status == QUEUE_OK)
+			load_report(q, f->id, f->status, text, f->len,
 			    m == NULL ? 0 : m->size, f->reason);
 		else {
 			char why[160];
 
 			snprintf(
 			    why, sizeof(why), "its message: %s", m->reason);
-			report(q, f->id, m->status, text, f->len, 0, why);
+			load_report(q, f->id, m->status, text, f->len, 0, why);
 		}
 		if (f->rebuilt) {
 			log_warn("event=rebuilt evpid=%s reason=\"the file was "
@@ -164,6 +192,27 @@ find(const struct found *found, size_t n, uint64_t id)
 		if (found[i].id == id)
 			return &found[i];
 	return NULL;
+}
+
+/* An image in the journal that cannot be opened, or one of a message that
+ * cannot. m may be NULL. */
+static void
+leaf_locked(struct queue *q, struct entry *e, const struct leaf *l,
+    const struct found *m)
+{
+	struct buf *none = buf_new(ENVFILE_STORED_MAX);
+	uint64_t evpid = ident_evpid(e->m.msgid, l->rcpt);
+	char kid[KEYRING_KID + 1] = "";
+	enum envfile_state state = ENVFILE_NO_KEY;
+
+	if (l->locked)
+		state = envfile_unwrap(
+		    q->keys, l->blob->data + l->off, l->len, none, NULL, kid);
+	report_locked(q, evpid, l->locked ? kid : m->kid,
+	    m == NULL ? e->m.size : m->size,
+	    m == NULL ? e->m.arrived : m->arrived,
+	    state == ENVFILE_WHOLE ? "sealed" : envfile_reason(state));
+	buf_free(none);
 }
 
 /* The journal knows of changes to a message whose put it no longer holds. */
@@ -190,8 +239,12 @@ take_changed(struct queue *q, struct walk *w, struct entry *e,
 			continue;
 		}
 		count++;
-		report(q, ident_evpid(e->m.msgid, l->rcpt), m->status,
-		    l->blob->data + l->off, l->len, m->size, m->reason);
+		if (l->locked || m->status == QUEUE_LOCKED)
+			leaf_locked(q, e, l, m);
+		else
+			load_report(q, ident_evpid(e->m.msgid, l->rcpt),
+			    m->status, l->blob->data + l->off, l->len, m->size,
+			    m->reason);
 	}
 	/* The others of this message, by their files. */
 	whole = mem_zarray(n, sizeof(*whole));
@@ -201,7 +254,7 @@ take_changed(struct queue *q, struct walk *w, struct entry *e,
 		    (!l->done && (m == NULL || m->status == QUEUE_GONE)))
 			whole[kept++] = *f;
 	if (kept > (m == NULL ? 0u : 1u))
-		count += take_files(q, w, whole, kept);
+		count += load_files(q, w, whole, kept);
 	free(whole);
 	e->found = m != NULL || n > 0;
 	return count;
@@ -220,12 +273,19 @@ take_put(struct queue *q, struct entry *e, const struct found *found, size_t n)
 		    find(found, n, ident_evpid(e->m.msgid, l->rcpt)) != NULL;
 		if (l->done)
 			continue;
-		l->dirty = true;
 		count++;
-		report(q, ident_evpid(e->m.msgid, l->rcpt), QUEUE_OK,
+		if (l->locked) {
+			leaf_locked(q, e, l, NULL);
+			continue;
+		}
+		l->dirty = true;
+		load_report(q, ident_evpid(e->m.msgid, l->rcpt), QUEUE_OK,
 		    l->blob->data + l->off, l->len, e->m.size, NULL);
 	}
 	e->found = n > 0;
+	if (e->locked)
+		report_locked(q, ident_evpid(e->m.msgid, 0), e->kid, e->m.size,
+		    e->m.arrived, "sealed by a key that is not at hand");
 	return count;
 }
 
@@ -247,6 +307,9 @@ merge(struct queue *q, struct walk *w, struct entry *e,
 		return 1;
 	} else
 		count = take_changed(q, w, e, found, n);
+	/* Its records stay where they are until they can be read. */
+	if (entry_is_locked(e))
+		e->unknown = true;
 	entry_consider(q, e);
 	return count + 1;
 }
@@ -271,7 +334,7 @@ next_message(struct queue *q, struct walk *w)
 	if (tally_count(q->tally, msgid) > 0 ||
 	    hmap_get(q->txns, msgid) != NULL)
 		return 1;
-	return take_files(q, w, f, n) + 1;
+	return load_files(q, w, f, n) + 1;
 }
 
 static bool
@@ -344,6 +407,7 @@ end_load(struct queue *q)
 	free(gone);
 	if (q->work_since == 0)
 		q->work_since = q->now;
+	keys_loaded(q);
 	if (q->loader.loaded != NULL)
 		q->loader.loaded(q->loader.ctx);
 }
@@ -438,7 +502,7 @@ finish_discovery(struct job *j)
 	size_t i, n = 0;
 
 	e = entry_get(q, w->only);
-	if (e != NULL && e->unknown && w->error == 0) {
+	if (e != NULL && e->unknown && w->error == 0 && !entry_is_locked(e)) {
 		/* Its bucket can be read again: as at the start. */
 		e->unknown = false;
 		count = take_changed(q, w, e, w->found, w->count);
@@ -461,7 +525,7 @@ finish_discovery(struct job *j)
 		count++;
 	}
 	if (n > 1 && m != NULL)
-		(void)take_files(q, w, fresh, n);
+		(void)load_files(q, w, fresh, n);
 	d->cb(d->ctx,
 	    w->error != 0   ? QUEUE_UNAVAILABLE
 		: m == NULL ? QUEUE_GONE

@@ -77,6 +77,8 @@ queue_free(struct queue *q)
 	layout_close(&q->layout);
 	hmap_free(q->entries);
 	hmap_free(q->txns);
+	shelf_free(q->shelf);
+	keys_free(q);
 	tally_free(q->tally);
 	buf_free(q->finished);
 	buf_free(q->touched);
@@ -93,6 +95,16 @@ queue_open(const struct queue_options *o, char *err, size_t errlen)
 	q->tally = tally_new();
 	q->entries = hmap_new();
 	q->txns = hmap_new();
+	q->locks = hmap_new();
+	q->shelf = shelf_new();
+	q->keys = o->keys == NULL ? NULL : keyring_ref(o->keys);
+	q->compression = o->compression;
+	q->seal = o->seal;
+	if (q->seal && (q->keys == NULL || keyring_active(q->keys) == NULL)) {
+		snprintf(err, errlen,
+		    "spool: it is to be sealed, and no key is active");
+		goto failed;
+	}
 	q->finished = buf_new(FINISHED_LINES);
 	q->touched = buf_new(TOUCHED_MAX);
 	TAILQ_INIT(&q->soon);
@@ -168,6 +180,7 @@ queue_turn(struct queue *q)
 	filing_turn(q);
 	checkpoint_turn(q);
 	finished_turn(q);
+	shelf_tidy(q->shelf, q->now);
 	set_alarm(q);
 }
 

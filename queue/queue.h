@@ -85,6 +85,11 @@ struct queue_loader {
 	    const uint64_t *evpids, size_t n);
 	void (*loaded)(void *ctx);
 	void *ctx;
+	/* Sealed by a key that is not at hand, kept as it is; recipient number
+	 * 0 is a message whose envelopes are not known. When the key comes,
+	 * envelope() reports all of it. NULL: envelope() is told. */
+	void (*locked)(void *ctx, uint64_t evpid, uint64_t size,
+	    int64_t arrived, const char *reason);
 };
 void queue_load(struct queue *q, const struct queue_loader *l);
 

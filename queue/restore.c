@@ -6,12 +6,14 @@
  */
 #include <dirent.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "lib/base/ident.h"
+#include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "queue/envfile.h"
 #include "queue/inside.h"
@@ -40,14 +42,14 @@ replay_done(struct queue *q, uint64_t evpid, unsigned slot)
 	struct leaf *l = entry_leaf_make(e, ident_rcpt(evpid));
 
 	l->done = true;
-	l->dirty = false;
+	l->dirty = l->locked = false;
 	blob_unref(l->blob);
 	l->blob = NULL;
 	entry_pin(q, e, slot);
 }
 
-static void
-replay_record(struct entry *e, const char *record, size_t len)
+void
+restore_record(struct entry *e, const char *record, size_t len)
 {
 	struct blob *b = blob_new(len);
 	struct leaf *l;
@@ -69,11 +71,38 @@ replay_record(struct entry *e, const char *record, size_t len)
 	blob_unref(b);
 }
 
+/* The envelopes of a put, as far as the keys reach. */
+static void
+replay_record(struct queue *q, struct entry *e, struct codec_reader *r)
+{
+	size_t len = (size_t)codec_message(r)->record, got;
+	char *record = mem_zalloc(len + 1), id[IDENT_TEXT_MAX];
+	enum codec_result rc = codec_state(r);
+
+	e->stored = codec_stored(r);
+	if (rc == CODEC_OK)
+		rc = codec_read(r, 0, record, len, &got);
+	if (rc == CODEC_OK) {
+		restore_record(e, record, len);
+	} else {
+		/* Also where it is damaged: it stays in the journal. */
+		e->locked = true;
+		snprintf(e->kid, sizeof(e->kid), "%s", codec_kid(r, 0));
+	}
+	if (rc != CODEC_OK && rc != CODEC_NO_KEY) {
+		q->stats.anomalies++;
+		log_warn("event=put-unreadable msgid=%s reason=\"%s\"",
+		    ident_msgid_text(id, e->m.msgid), codec_why(r));
+	}
+	free(record);
+}
+
 /* The record of a large message stands in its file, moved or not. */
 static void
 replay_reference(struct queue *q, struct entry *e)
 {
-	char name[LAYOUT_NAME_MAX], *record;
+	char name[LAYOUT_NAME_MAX];
+	struct codec_reader *r;
 	int fd;
 
 	fd = layout_open_read(
@@ -83,11 +112,24 @@ replay_reference(struct queue *q, struct entry *e)
 		    &q->layout, layout_message(name, e->m.msgid), NULL);
 	if (fd == -1)
 		return;
-	record = mem_zalloc((size_t)e->m.record + 1);
-	if (message_read_record(fd, 0, &e->m, record, (size_t)e->m.record) >= 0)
-		replay_record(e, record, (size_t)e->m.record);
-	free(record);
+	r = codec_open(fd, 0, CODEC_TO_END, q->keys);
+	if (codec_head(r) != 0 && codec_message(r)->msgid == e->m.msgid)
+		replay_record(q, e, r);
+	codec_close(r);
 	close(fd);
+}
+
+/* Its checksum fits, and yet it is no message: none of ours wrote it. */
+static void
+keep_put(struct queue *q, const struct replay_record *rec, const char *why)
+{
+	char name[LAYOUT_NAME_MAX];
+
+	q->stats.anomalies++;
+	log_warn("event=put-unreadable seq=%" PRIu64 " reason=\"%s\"", rec->seq,
+	    why);
+	snprintf(name, sizeof(name), "put-%016" PRIx64, rec->seq);
+	(void)layout_keep(&q->layout, name, rec->payload, rec->len, why);
 }
 
 static void
@@ -96,8 +138,8 @@ replay_put(struct queue *q, const struct replay_record *rec)
 	const char *p = rec->payload, *end = p + rec->len, *line;
 	char digits[IDENT_TEXT_MAX];
 	uint64_t id, seq = rec->seq;
+	struct codec_reader *r;
 	bool large = false;
-	struct message m;
 	struct entry *e;
 
 	if (rec->len > AGAIN && memcmp(p, "again ", 6) == 0) {
@@ -125,24 +167,59 @@ replay_put(struct queue *q, const struct replay_record *rec)
 			return;
 		p = line + 1;
 	}
-	if (message_parse(&m, p, (size_t)(end - p)) != NULL ||
-	    (!large && (uint64_t)(end - p) < message_end(&m)))
+	r = codec_open_data(p, (size_t)(end - p), q->keys);
+	if (codec_head(r) == 0) {
+		keep_put(q, rec, codec_why(r));
+		codec_close(r);
 		return;
-	e = replayed(q, m.msgid);
-	e->m = m;
+	}
+	e = replayed(q, codec_message(r)->msgid);
+	e->m = *codec_message(r);
 	e->put = true;
 	entry_pin(q, e, rec->slot);
 	e->seq = seq;
-	bulk_replayed_put(q, m.msgid, seq);
+	bulk_replayed_put(q, e->m.msgid, seq);
 	if (large) {
 		e->source = IN_INCOMING;
+		e->head = blob_new((size_t)(end - p));
+		memcpy(e->head->data, p, e->head->len);
 		replay_reference(q, e);
-		return;
+	} else {
+		e->source = IN_JOURNAL;
+		e->slot = rec->slot;
+		e->at = rec->at + (uint64_t)(p - rec->payload);
+		replay_record(q, e, r);
 	}
-	e->source = IN_JOURNAL;
-	e->slot = rec->slot;
-	e->at = rec->at + (uint64_t)(p - rec->payload);
-	replay_record(e, p + MESSAGE_HEAD, (size_t)m.record);
+	codec_close(r);
+}
+
+static void
+replay_image(struct queue *q, const struct replay_record *rec, uint64_t evpid)
+{
+	struct entry *e = replayed(q, ident_msgid(evpid));
+	struct leaf *l = entry_leaf_make(e, ident_rcpt(evpid));
+	const char *stored = rec->payload + IDENT_TEXT_MAX;
+	size_t len = rec->len - IDENT_TEXT_MAX;
+	struct buf *text;
+	struct blob *b;
+
+	if (l->done)
+		return;
+	text = buf_new(ENVFILE_STORED_MAX);
+	l->locked = envfile_unwrap(q->keys, stored, len, text, NULL, NULL) !=
+		ENVFILE_WHOLE &&
+	    envfile_is_sealed(stored, len);
+	if (!l->locked) {
+		stored = buf_text(text);
+		len = buf_len(text);
+	}
+	b = blob_new(len);
+	memcpy(b->data, stored, len);
+	leaf_text(l, b, 0, b->len);
+	blob_unref(b);
+	buf_free(text);
+	l->dirty = l->image = true;
+	entry_pin(q, e, rec->slot);
 }
 
 static void
@@ -150,9 +227,6 @@ replay_one(void *ctx, const struct replay_record *rec)
 {
 	struct queue *q = ctx;
 	char digits[IDENT_TEXT_MAX];
-	struct entry *e;
-	struct leaf *l;
-	struct blob *b;
 	uint64_t id = 0;
 
 	q->last_seq = rec->seq;
@@ -172,16 +246,7 @@ replay_one(void *ctx, const struct replay_record *rec)
 		replay_done(q, id, rec->slot);
 		break;
 	case JOURNAL_IMAGE:
-		e = replayed(q, ident_msgid(id));
-		l = entry_leaf_make(e, ident_rcpt(id));
-		if (l->done)
-			break;
-		b = blob_new(rec->len - IDENT_TEXT_MAX);
-		memcpy(b->data, rec->payload + IDENT_TEXT_MAX, b->len);
-		leaf_text(l, b, 0, b->len);
-		blob_unref(b);
-		l->dirty = l->image = true;
-		entry_pin(q, e, rec->slot);
+		replay_image(q, rec, id);
 		break;
 	case JOURNAL_BULK:
 		bulk_replay(q, rec->payload, rec->len, rec->seq, rec->slot);

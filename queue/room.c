@@ -50,8 +50,7 @@ room_for(struct queue *q, uint64_t octets, uint64_t files)
 void
 room_reserve(struct queue *q, struct entry *e)
 {
-	e->reserved =
-	    message_end(&e->m) / (q->block_size > 0 ? q->block_size : 4096) +
+	e->reserved = e->stored / (q->block_size > 0 ? q->block_size : 4096) +
 	    1 + e->leaves;
 	q->reserved_blocks += e->reserved;
 	q->reserved_inodes += 1 + e->leaves;

@@ -65,12 +65,65 @@ status_of(int error)
 	return error == ENOENT ? QUEUE_GONE : QUEUE_UNAVAILABLE;
 }
 
+/* Whether a slot names a key of the ring: nothing is opened yet. */
+static bool
+has_key(const struct walk *w, struct found *f, const char *head)
+{
+	char slot[SEAL_SLOT + 1], kid[KEYRING_KID + 1];
+	uint8_t none[SEAL_DATA_KEY];
+	bool whole = false;
+	unsigned i;
+
+	for (i = 0; i < MESSAGE_SLOTS; i++) {
+		if (!message_slot_parse(head + MESSAGE_SLOT_AT(i), slot) ||
+		    seal_unwrap(NULL, ident_msgid(f->id), slot, none, kid) !=
+			SEAL_NO_KEY)
+			continue;
+		whole = true;
+		if (keyring_find(w->keys, kid) != NULL)
+			return true;
+		if (f->kid[0] == '\0')
+			memcpy(f->kid, kid, sizeof(kid));
+	}
+	f->status = whole ? QUEUE_LOCKED : QUEUE_DAMAGED;
+	f->reason = whole ? envfile_reason(ENVFILE_NO_KEY)
+			  : "its key slots are damaged";
+	return false;
+}
+
+static void
+judge_message(
+    struct walk *w, struct found *f, const char *head, size_t n, uint64_t size)
+{
+	struct message m;
+	const char *why = message_parse(&m, head, n);
+	uint64_t stored;
+
+	if (why == NULL && m.msgid != ident_msgid(f->id))
+		why = "its head belongs to another message";
+	if (why != NULL) {
+		f->status = QUEUE_DAMAGED;
+		f->reason = why;
+		return;
+	}
+	/* Of a compressed one the length shows when it is read. */
+	stored = message_stored(&m);
+	if (stored != 0 && size != stored) {
+		f->status = QUEUE_DAMAGED;
+		f->reason =
+		    size < stored ? "cut short" : "longer than its head says";
+		return;
+	}
+	f->size = m.size;
+	f->arrived = m.arrived;
+	if (m.codec & MESSAGE_SEALED)
+		(void)has_key(w, f, head);
+}
+
 static void
 look_at_message(struct walk *w, struct found *f)
 {
-	char name[LAYOUT_NAME_MAX], head[MESSAGE_HEAD];
-	const char *why;
-	struct message m;
+	char name[LAYOUT_NAME_MAX], head[MESSAGE_HEAD_MAX];
 	off_t size;
 	ssize_t n;
 	int fd;
@@ -86,48 +139,36 @@ look_at_message(struct walk *w, struct found *f)
 	if (n == -1) {
 		f->status = QUEUE_UNAVAILABLE;
 		f->reason = layout_reason(errno);
-		close(fd);
-		return;
+	} else {
+		judge_message(w, f, head, (size_t)n, (uint64_t)size);
 	}
 	close(fd);
-	why = message_parse(&m, head, (size_t)n);
-	if (why == NULL && m.msgid != ident_msgid(f->id))
-		why = "its head belongs to another message";
-	if (why == NULL && (uint64_t)size != message_end(&m))
-		why = (uint64_t)size < message_end(&m)
-		    ? "cut short"
-		    : "longer than its head says";
-	if (why != NULL) {
-		f->status = QUEUE_DAMAGED;
-		f->reason = why;
-		return;
-	}
-	f->size = m.size;
 }
 
 /* The envelope in its first form, from the message's record. */
 static bool
 rebuild(struct walk *w, struct found *f)
 {
-	char name[LAYOUT_NAME_MAX], head[MESSAGE_HEAD], *record = NULL;
+	char name[LAYOUT_NAME_MAX], *record = NULL;
+	struct codec_reader *r = NULL;
 	const char *at, *end;
-	struct message m;
 	bool found = false;
-	size_t n;
+	size_t n, len, got;
 	int fd;
 
 	fd = layout_open_read(
 	    &w->job.q->layout, layout_message(name, ident_msgid(f->id)), NULL);
 	if (fd == -1)
 		return false;
-	if (pread(fd, head, sizeof(head), 0) != (ssize_t)sizeof(head) ||
-	    message_parse(&m, head, sizeof(head)) != NULL ||
-	    m.record > 64u * 1024 * 1024 || message_verify(fd, 0, &m) != 1)
+	r = codec_open(fd, 0, CODEC_TO_END, w->keys);
+	if (codec_message(r)->record > 64u * 1024 * 1024 ||
+	    codec_verify(r) != CODEC_OK)
 		goto out;
-	record = mem_zalloc((size_t)m.record + 1);
-	if (message_read_record(fd, 0, &m, record, (size_t)m.record) == -1)
+	len = (size_t)codec_message(r)->record;
+	record = mem_zalloc(len + 1);
+	if (codec_read(r, 0, record, len, &got) != CODEC_OK || got != len)
 		goto out;
-	for (at = record, end = record + m.record;
+	for (at = record, end = record + len;
 	     (n = envfile_first(at, (size_t)(end - at))) > 0; at += n) {
 		if (envfile_id(at, n) != f->id)
 			continue;
@@ -137,22 +178,61 @@ rebuild(struct walk *w, struct found *f)
 		break;
 	}
 out:
+	codec_close(r);
 	free(record);
 	close(fd);
 	return found;
 }
 
 static void
+judge_envelope(struct walk *w, struct found *f, const char *data, size_t n)
+{
+	enum envfile_state state;
+	uint64_t sealed;
+
+	buf_reset(w->clear);
+	state = envfile_unwrap(w->keys, data, n, w->clear, &sealed, f->kid);
+	f->reason = envfile_reason(state);
+	if (state == ENVFILE_TORN && (f->rebuilt = rebuild(w, f))) {
+		f->reason = NULL;
+		return;
+	}
+	if (buf_len(w->clear) > 0) {
+		memcpy(text_room(w, buf_len(w->clear)), buf_text(w->clear),
+		    buf_len(w->clear));
+		keep_text(w, f, buf_len(w->clear));
+	}
+	switch (state) {
+	case ENVFILE_WHOLE:
+		if (envfile_id(w->text + f->at, f->len) == f->id)
+			return;
+		f->status = QUEUE_DAMAGED;
+		f->reason = "its id line names another envelope";
+		return;
+	case ENVFILE_NO_KEY:
+	case ENVFILE_WRONG_KEY:
+		f->status = sealed == f->id ? QUEUE_LOCKED : QUEUE_DAMAGED;
+		return;
+	case ENVFILE_TORN:
+		f->reason = "cut short, and the record has nothing of it";
+		break;
+	case ENVFILE_EDITED:
+		break;
+	}
+	f->status = QUEUE_DAMAGED;
+}
+
+static void
 look_at_envelope(struct walk *w, struct found *f)
 {
-	char name[LAYOUT_NAME_MAX], *to;
+	char name[LAYOUT_NAME_MAX];
 	off_t size;
 	ssize_t n;
 	int fd;
 
 	fd = layout_open_read(
 	    &w->job.q->layout, layout_envelope(name, f->id), &size);
-	if (fd != -1 && size > (off_t)ENVFILE_MAX) {
+	if (fd != -1 && size > (off_t)ENVFILE_STORED_MAX) {
 		close(fd);
 		fd = -1;
 		errno = EFBIG;
@@ -162,37 +242,14 @@ look_at_envelope(struct walk *w, struct found *f)
 		f->reason = layout_reason(errno);
 		return;
 	}
-	to = text_room(w, (size_t)size);
-	n = pread(fd, to, (size_t)size, 0);
+	n = pread(fd, w->file, ENVFILE_STORED_MAX, 0);
 	if (n == -1) {
 		f->status = QUEUE_UNAVAILABLE;
 		f->reason = layout_reason(errno);
-		close(fd);
-		return;
+	} else {
+		judge_envelope(w, f, w->file, (size_t)n);
 	}
 	close(fd);
-	switch (envfile_check(to, (size_t)n)) {
-	case ENVFILE_WHOLE:
-		keep_text(w, f, (size_t)n);
-		if (envfile_id(w->text + f->at, f->len) == f->id)
-			return;
-		f->status = QUEUE_DAMAGED;
-		f->reason = "its id line names another envelope";
-		return;
-	case ENVFILE_TORN:
-		f->rebuilt = rebuild(w, f);
-		if (f->rebuilt)
-			return;
-		f->reason = "cut short, and the record has nothing of it";
-		break;
-	case ENVFILE_EDITED:
-	case ENVFILE_NO_KEY:
-	case ENVFILE_WRONG_KEY:
-		f->reason = "edited or damaged";
-		break;
-	}
-	f->status = QUEUE_DAMAGED;
-	keep_text(w, f, (size_t)n);
 }
 
 static int
@@ -241,12 +298,18 @@ run_walk(struct job *j)
 	closedir(dir);
 	if (w->count > 1)
 		qsort(w->found, w->count, sizeof(*w->found), by_id);
+	w->file = mem_zalloc(ENVFILE_STORED_MAX);
+	w->clear = buf_new(ENVFILE_STORED_MAX);
 	for (i = 0; i < w->count; i++) {
 		if (ident_rcpt(w->found[i].id) == 0)
 			look_at_message(w, &w->found[i]);
 		else
 			look_at_envelope(w, &w->found[i]);
 	}
+	free(w->file);
+	w->file = NULL;
+	buf_free(w->clear);
+	w->clear = NULL;
 }
 
 struct walk *
@@ -259,6 +322,7 @@ walk_new(struct queue *q, unsigned bucket, uint64_t only)
 	w->job.operation = "walk";
 	w->bucket = bucket;
 	w->only = only;
+	w->keys = q->keys == NULL ? NULL : keyring_ref(q->keys);
 	return w;
 }
 
@@ -270,5 +334,6 @@ walk_free(struct walk *w)
 	free(w->found);
 	free(w->odd);
 	free(w->text);
+	keyring_unref(w->keys);
 	free(w);
 }

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "queue/crew.h"
+#include "queue/keyring.h"
 #include "queue/queue.h"
 
 struct found {
@@ -20,6 +21,8 @@ struct found {
 	enum queue_status status;
 	const char *reason; /* static; NULL when all is well */
 	uint64_t size; /* of a message: its body */
+	int64_t arrived; /* of a message */
+	char kid[KEYRING_KID + 1]; /* that it lacks, when QUEUE_LOCKED */
 	uint32_t at, len; /* of an envelope: its text */
 	bool rebuilt; /* torn, and made anew from the record */
 };
@@ -35,6 +38,9 @@ struct walk {
 	size_t odd_len;
 	char *text;
 	size_t text_len, text_room;
+	char *file; /* room for what one file holds */
+	struct buf *clear;
+	struct keyring *keys;
 	void *ctx; /* the caller's */
 };
 

@@ -10,12 +10,14 @@
  *                                 recipient 0000; then _exit at once
  *   qdrive SPOOL defer            a new image for everything
  *   qdrive SPOOL crash ...        put, defer or drain without settling: _exit
+ *   qdrive KID newkey STATE       a line for a key ring
  *
- * Lines on stdout: ACK, DONE, ENV, ANOMALY, BULK, STATS. A body is made of its
+ * Lines on stdout: ACK, DONE, ENV, LOCKED, ANOMALY, BULK, STATS. A body is made of its
  * message id, so that a torn or a strange one is seen. The environment sets
  * options: SEGMENT, SEGMENTS, SETTLE, LARGE, CAP, SYNC, RESERVE, QUIET (no lines
  * for single envelopes), CALM (ms before LOADED), REST (ms before the end),
- * OWNER (a uid to become after opening).
+ * OWNER (a uid to become after opening), ZSTD (level), KEYS (a ring's file),
+ * SEAL, REKEY (a ring's file that comes when all is loaded).
  */
 #include <limits.h>
 #include <poll.h>
@@ -25,11 +27,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/base/buf.h"
 #include "lib/base/crc32c.h"
 #include "lib/base/ident.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/base/mono.h"
+#include "queue/keyring.h"
 #include "queue/queue.h"
 
 #define TEXT_MAX 512
@@ -215,7 +219,7 @@ on_envelope(void *ctx, uint64_t evpid, enum queue_status status,
     const char *text, size_t len, uint64_t size, const char *reason)
 {
 	static const char *const names[] = { "ok", "gone", "full",
-		"unavailable", "damaged", "failed" };
+		"unavailable", "damaged", "failed", "locked" };
 	struct drive *d = ctx;
 	const char *g;
 	char id[IDENT_TEXT_MAX];
@@ -228,6 +232,19 @@ on_envelope(void *ctx, uint64_t evpid, enum queue_status status,
 		    (unsigned long long)size, g == NULL ? 0 : atoi(g + 13),
 		    reason == NULL ? "" : " reason=",
 		    reason == NULL ? "" : reason);
+}
+
+static void
+on_locked(void *ctx, uint64_t evpid, uint64_t size, int64_t arrived,
+    const char *reason)
+{
+	struct drive *d = ctx;
+	char id[IDENT_TEXT_MAX];
+
+	if (!d->quiet)
+		say("LOCKED %s size=%llu arrived=%lld reason=%s\n",
+		    ident_evpid_text(id, evpid), (unsigned long long)size,
+		    (long long)arrived, reason);
 }
 
 static void
@@ -398,12 +415,13 @@ show_stats(struct drive *d, uint64_t began)
 	queue_stats(d->q, &s);
 	say("STATS ms=%llu messages=%llu commits=%llu groups=%llu "
 	    "flushes=%llu settled=%llu unlinked=%llu refused=%u "
-	    "anomalies=%llu alarm=%s\n",
+	    "anomalies=%llu locked=%llu alarm=%s\n",
 	    (unsigned long long)(mono_ms() - began),
 	    (unsigned long long)s.messages, (unsigned long long)s.commits,
 	    (unsigned long long)s.groups, (unsigned long long)s.flushes,
 	    (unsigned long long)s.settled, (unsigned long long)s.unlinked,
-	    d->refused, (unsigned long long)s.anomalies, s.alarm);
+	    d->refused, (unsigned long long)s.anomalies,
+	    (unsigned long long)s.locked, s.alarm);
 }
 
 static void
@@ -454,12 +472,74 @@ act(struct drive *d, int argc, char **argv, uint64_t began)
 	}
 }
 
+static int
+new_key(const char *kid, const char *state)
+{
+	struct buf *b = buf_new(4096);
+	struct key k;
+
+	if (!key_kid_ok(kid) || key_generate(&k, kid) == -1)
+		return 1;
+	k.state = strcmp(state, "active") == 0 ? KEY_ACTIVE : KEY_READABLE;
+	key_print(&k, b);
+	say("%s", buf_text(b));
+	buf_free(b);
+	return 0;
+}
+
+static struct keyring *
+ring_from(const char *variable)
+{
+	const char *path = getenv(variable);
+	struct keyring *r;
+	char err[256];
+
+	if (path == NULL)
+		return NULL;
+	r = keyring_load(path, NULL, err, sizeof(err));
+	if (r == NULL) {
+		fprintf(stderr, "qdrive: %s\n", err);
+		exit(1);
+	}
+	return r;
+}
+
+/* Another ring comes; waits until all is open, for a second at most. */
+static void
+rekey(struct drive *d)
+{
+	struct keyring *r = ring_from("REKEY");
+	uint64_t until = mono_ms() + 1000;
+	struct queue_stats s;
+
+	if (r == NULL)
+		return;
+	queue_rekey(d->q, r);
+	keyring_unref(r);
+	do {
+		turn(d, 10);
+		queue_stats(d->q, &s);
+	} while (s.locked > 0 && mono_ms() < until);
+}
+
+static void
+set_form(struct queue_options *o)
+{
+	o->compression = (int)number("ZSTD");
+	o->seal = number("SEAL") != 0;
+	o->keys = ring_from("KEYS");
+}
+
 int
 main(int argc, char **argv)
 {
 	struct drive d = { 0 };
-	struct queue_loader loader = { on_envelope, on_anomaly, on_bulk,
-		on_loaded, &d };
+	struct queue_loader loader = { .envelope = on_envelope,
+		.locked = on_locked,
+		.anomaly = on_anomaly,
+		.bulk = on_bulk,
+		.loaded = on_loaded,
+		.ctx = &d };
 	struct queue_options o = { 0 };
 	uint64_t began = mono_ms(), calm;
 	const char *verb;
@@ -474,7 +554,10 @@ main(int argc, char **argv)
 	if (argc < 3)
 		return 2;
 	verb = argv[2];
+	if (strcmp(verb, "newkey") == 0 && argc > 3)
+		return new_key(argv[1], argv[3]);
 	o.path = argv[1];
+	set_form(&o);
 	o.segments = number("SEGMENTS");
 	o.journal_size =
 	    (uint64_t)number("SEGMENT") * (o.segments == 0 ? 8 : o.segments);
@@ -492,6 +575,7 @@ main(int argc, char **argv)
 		fprintf(stderr, "qdrive: %s\n", err);
 		return 1;
 	}
+	keyring_unref(o.keys);
 	/* Opened as root, worked as somebody else, from an empty root. */
 	if (o.owner != 0 &&
 	    (chroot(o.path) == -1 || chdir("/") == -1 ||
@@ -507,6 +591,7 @@ main(int argc, char **argv)
 	/* The first checkpoint may be none of a test's business. */
 	for (calm = mono_ms() + number("CALM"); mono_ms() < calm;)
 		turn(&d, 10);
+	rekey(&d);
 	say("LOADED ms=%llu\n", (unsigned long long)(mono_ms() - began));
 	began = mono_ms();
 	act(&d, argc, argv, began);

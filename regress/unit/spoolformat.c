@@ -164,7 +164,7 @@ message_heads(void **state)
 	assert_int_equal(got.record, 412);
 	assert_int_equal(got.size, 4096);
 	assert_memory_equal(got.digest, m.digest, MESSAGE_DIGEST);
-	assert_int_equal(message_end(&m), MESSAGE_HEAD + 412 + 1 + 4096);
+	assert_int_equal(message_stored(&m), MESSAGE_HEAD + 412 + 1 + 4096);
 	for (i = 0; i < MESSAGE_HEAD; i++) {
 		assert_non_null(message_parse(&got, head, i));
 		/* The digest's own digits are judged by what they say. */
