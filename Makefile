@@ -175,7 +175,8 @@ fuzz-run:
 
 fuzz-bounded: $(addprefix $(BUILD)/fuzzer/,$(FUZZERS))
 	@set -e; for t in $(FUZZERS); do echo "# $$t"; \
-		$(BUILD)/fuzzer/$$t -max_total_time=$(FUZZ_SECONDS) \
+		dict=regress/fuzz/$${t#fuzz_}.dict; [ -f $$dict ] || dict=; \
+		$(BUILD)/fuzzer/$$t $${dict:+-dict=$$dict} -max_total_time=$(FUZZ_SECONDS) \
 		-max_len=65536 -verbosity=0 -print_final_stats=1 \
 		regress/fuzz/corpus/$${t#fuzz_}; done
 

@@ -83,6 +83,8 @@ selector_sugar(
 	s = selector_parse(buf_text(one), 0, e);
 	if (s == NULL) {
 		e->column -= e->column < before ? e->column : before;
+		if (e->column > strlen(value))
+			e->column = strlen(value);
 		goto out;
 	}
 	if (letter == 'S' && s->root->kind != NODE_TEST) {

@@ -318,6 +318,7 @@ static const struct {
 	{ "msg.rcpts > 3", 0 },
 	{ "msg.state = mixed", 7 },
 	{ "any(msg.rcpts = 3)", 7 },
+	{ "msg.rcpts < 3 || msg.rcpts = 3 && msg.state != held", 7 },
 	/* together */
 	{ "rcpt.domain = yahoo.com && age > 3d && !held", 1 },
 	{ "held || error.class = 4 && tries = 0", 6 },
@@ -366,6 +367,53 @@ matches(const char *text, const struct selector_subject *subject)
 	yes = selector_match(s, subject);
 	selector_free(s);
 	return yes;
+}
+
+/* Lists are looked up, not walked: each of many is found, and no other. */
+static void
+test_long_list(void **state)
+{
+	static const char *const fields[] = { "dest", "tries", "id",
+		"client.ip" };
+	struct envelope e = { .sender = TEXT("") };
+	struct selector_envelope x = { .envelope = &e };
+	struct selector_subject subject;
+	struct selector_error why;
+	struct selector *s;
+	char dest[32], from[64];
+	struct buf *b = buf_new(SELECTOR_TEXT_MAX);
+	unsigned f, i;
+
+	(void)state;
+	for (f = 0; f < 4; f++) {
+		buf_reset(b);
+		buf_putf(b, "%s in (", fields[f]);
+		for (i = 0; i < 1000; i++)
+			buf_putf(b,
+			    f == 0       ? "%s%u@x"
+				: f == 1 ? "%s%u"
+				: f == 2 ? "%s3f9a0c41%04u0001"
+					 : "%s10.0.%u.1",
+			    i > 0 ? ", " : "",
+			    f == 3 ? 2 * (i % 100) : i * 7919 % 1000 * 2);
+		buf_puts(b, ")");
+		s = selector_parse(buf_text(b), NOW, &why);
+		assert_non_null(s);
+		for (i = 0; i < (f == 3 ? 200 : 2000); i++) {
+			snprintf(dest, sizeof(dest), "%u@X", i);
+			snprintf(from, sizeof(from), "smtp [10.0.%u.1]:1", i);
+			e.destination = dest;
+			e.from = from;
+			e.tries = i;
+			snprintf(x.room, sizeof(x.room), "3f9a0c41%04u0001", i);
+			e.id = strtoull(x.room, NULL, 16);
+			selector_envelope_subject(&x, &subject);
+			if (selector_match(s, &subject) != (i % 2 == 0))
+				fail_msg("%s: %u", fields[f], i);
+		}
+		selector_free(s);
+	}
+	buf_free(b);
 }
 
 /* A subject that knows nothing: tests are false, their contraries true. */
@@ -555,6 +603,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cases),
+		cmocka_unit_test(test_long_list),
 		cmocka_unit_test(test_nothing),
 		cmocka_unit_test(test_odd_values),
 		cmocka_unit_test(test_counts),
