@@ -128,9 +128,15 @@ checked(const struct layout *l, int fd, off_t *size)
 }
 
 int
+layout_open_in(const struct layout *l, int dir, const char *name, off_t *size)
+{
+	return checked(l, openat(dir, name, O_RDONLY | OPEN_SAFE), size);
+}
+
+int
 layout_open_read(const struct layout *l, const char *name, off_t *size)
 {
-	return checked(l, openat(l->root, name, O_RDONLY | OPEN_SAFE), size);
+	return layout_open_in(l, l->root, name, size);
 }
 
 int

@@ -46,6 +46,9 @@ const char *layout_segment(char name[LAYOUT_NAME_MAX], unsigned file);
 /* -1 with errno as openat(2) has it, or EPERM (owner or mode), EMLINK (more
  * than one link), EFTYPE's stand-in EINVAL (no regular file). */
 int layout_open_read(const struct layout *l, const char *name, off_t *size);
+/* The same of a name in an open directory. */
+int layout_open_in(
+    const struct layout *l, int dir, const char *name, off_t *size);
 /* Opens for writing, made when missing; whatever was in it stays for now. */
 int layout_open_write(const struct layout *l, const char *name, bool fresh);
 int layout_open_dir(const struct layout *l, const char *name);

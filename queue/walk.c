@@ -14,7 +14,7 @@
 #define ODD_MAX 65536
 
 static struct found *
-add(struct walk *w, uint64_t id)
+add(struct walk *w, uint64_t id, uint64_t inode)
 {
 	struct found *f;
 
@@ -25,6 +25,7 @@ add(struct walk *w, uint64_t id)
 	f = &w->found[w->count++];
 	memset(f, 0, sizeof(*f));
 	f->id = id;
+	f->inode = inode;
 	return f;
 }
 
@@ -123,13 +124,13 @@ judge_message(
 static void
 look_at_message(struct walk *w, struct found *f)
 {
-	char name[LAYOUT_NAME_MAX], head[MESSAGE_HEAD_MAX];
+	char name[IDENT_TEXT_MAX], head[MESSAGE_HEAD_MAX];
 	off_t size;
 	ssize_t n;
 	int fd;
 
-	fd = layout_open_read(
-	    &w->job.q->layout, layout_message(name, ident_msgid(f->id)), &size);
+	fd = layout_open_in(&w->job.q->layout, w->dir,
+	    ident_msgid_text(name, ident_msgid(f->id)), &size);
 	if (fd == -1) {
 		f->status = status_of(errno);
 		f->reason = layout_reason(errno);
@@ -225,13 +226,13 @@ judge_envelope(struct walk *w, struct found *f, const char *data, size_t n)
 static void
 look_at_envelope(struct walk *w, struct found *f)
 {
-	char name[LAYOUT_NAME_MAX];
+	char name[IDENT_TEXT_MAX];
 	off_t size;
 	ssize_t n;
 	int fd;
 
-	fd = layout_open_read(
-	    &w->job.q->layout, layout_envelope(name, f->id), &size);
+	fd = layout_open_in(
+	    &w->job.q->layout, w->dir, ident_evpid_text(name, f->id), &size);
 	if (fd != -1 && size > (off_t)ENVFILE_STORED_MAX) {
 		close(fd);
 		fd = -1;
@@ -260,25 +261,20 @@ by_id(const void *a, const void *b)
 	return x->id < y->id ? -1 : x->id > y->id;
 }
 
-static void
-run_walk(struct job *j)
+static int
+by_inode(const void *a, const void *b)
 {
-	struct walk *w = (struct walk *)(void *)j;
-	char name[LAYOUT_NAME_MAX];
+	const struct found *x = a, *y = b;
+
+	return x->inode < y->inode ? -1 : x->inode > y->inode;
+}
+
+static void
+list(struct walk *w, DIR *dir)
+{
 	struct dirent *entry;
 	uint64_t id;
-	size_t i;
-	DIR *dir = NULL;
-	int fd;
 
-	fd =
-	    layout_open_dir(&j->q->layout, layout_bucket_name(name, w->bucket));
-	if (fd == -1 || (dir = fdopendir(fd)) == NULL) {
-		w->error = errno;
-		if (fd != -1)
-			close(fd);
-		return;
-	}
 	errno = 0;
 	while ((entry = readdir(dir)) != NULL) {
 		if (entry->d_name[0] == '.')
@@ -290,14 +286,21 @@ run_walk(struct job *j)
 		if (id == 0 || layout_bucket(ident_msgid(id)) != w->bucket)
 			add_odd(w, entry->d_name);
 		else if (w->only == 0 || w->only == ident_msgid(id))
-			add(w, id);
+			add(w, id, entry->d_ino);
 		errno = 0;
 	}
 	if (errno != 0)
 		w->error = errno;
-	closedir(dir);
+}
+
+/* In the order of inodes, which is about that of the disk. */
+static void
+look(struct walk *w)
+{
+	size_t i;
+
 	if (w->count > 1)
-		qsort(w->found, w->count, sizeof(*w->found), by_id);
+		qsort(w->found, w->count, sizeof(*w->found), by_inode);
 	w->file = mem_zalloc(ENVFILE_STORED_MAX);
 	w->clear = buf_new(ENVFILE_STORED_MAX);
 	for (i = 0; i < w->count; i++) {
@@ -310,6 +313,30 @@ run_walk(struct job *j)
 	w->file = NULL;
 	buf_free(w->clear);
 	w->clear = NULL;
+	if (w->count > 1)
+		qsort(w->found, w->count, sizeof(*w->found), by_id);
+}
+
+static void
+run_walk(struct job *j)
+{
+	struct walk *w = (struct walk *)(void *)j;
+	char name[LAYOUT_NAME_MAX];
+	DIR *dir = NULL;
+	int fd;
+
+	fd =
+	    layout_open_dir(&j->q->layout, layout_bucket_name(name, w->bucket));
+	if (fd == -1 || (dir = fdopendir(fd)) == NULL) {
+		w->error = errno;
+		if (fd != -1)
+			close(fd);
+		return;
+	}
+	w->dir = fd;
+	list(w, dir);
+	look(w);
+	closedir(dir);
 }
 
 struct walk *

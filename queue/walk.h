@@ -18,6 +18,7 @@
 
 struct found {
 	uint64_t id; /* evpid; of a message with recipient number 0 */
+	uint64_t inode;
 	enum queue_status status;
 	const char *reason; /* static; NULL when all is well */
 	uint64_t size; /* of a message: its body */
@@ -32,6 +33,7 @@ struct walk {
 	unsigned bucket;
 	uint64_t only; /* this message alone; 0: all */
 	int error; /* the bucket cannot be read */
+	int dir; /* while it is read */
 	struct found *found; /* by id, so each message leads its envelopes */
 	size_t count, room;
 	char *odd; /* names that have no business there, each with its NUL */
