@@ -78,6 +78,7 @@ usage(int status)
 	    "  --seconds N       begin no message after N seconds\n"
 	    "  --recipients N    per message (1)\n"
 	    "  --size BYTES      of a message (4096; K and M are understood)\n"
+	    "  --prose           bodies that compress as text does\n"
 	    "  --per-session N   messages per connection (no limit)\n"
 	    "  --pipelining      where the server offers it\n"
 	    "  --from, --to A    %n message, %r recipient of it, %u recipient\n"
@@ -102,6 +103,7 @@ enum option_id {
 	OPT_SECONDS,
 	OPT_RECIPIENTS,
 	OPT_SIZE,
+	OPT_PROSE,
 	OPT_PER_SESSION,
 	OPT_PIPELINING,
 	OPT_FROM,
@@ -125,6 +127,7 @@ static const struct option options[] = {
 	{ "seconds", required_argument, NULL, OPT_SECONDS },
 	{ "recipients", required_argument, NULL, OPT_RECIPIENTS },
 	{ "size", required_argument, NULL, OPT_SIZE },
+	{ "prose", no_argument, NULL, OPT_PROSE },
 	{ "per-session", required_argument, NULL, OPT_PER_SESSION },
 	{ "pipelining", no_argument, NULL, OPT_PIPELINING },
 	{ "from", required_argument, NULL, OPT_FROM },
@@ -157,6 +160,9 @@ option_message(struct load *l, int id, const char *name, const char *arg)
 	case OPT_SIZE:
 		if (!text_size_parse(arg, &l->size) || l->size > 1u << 30)
 			errx(2, "--size %s: not a size up to 1G", arg);
+		return true;
+	case OPT_PROSE:
+		l->prose = true;
 		return true;
 	case OPT_FROM:
 		l->from = arg;
@@ -261,7 +267,7 @@ prepare(struct flood *f)
 	if (f->acks_path != NULL &&
 	    (l->acks = fopen(f->acks_path, "a")) == NULL)
 		err(1, "%s", f->acks_path);
-	note_fillers(l->fillers, l->size);
+	note_fillers(l->fillers, l->size, l->prose);
 	if ((l->base = event_base_new()) == NULL)
 		errx(1, "no event loop");
 }

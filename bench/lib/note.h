@@ -24,8 +24,10 @@ struct filler {
 	uint32_t crc; /* of the text, dots as they were */
 };
 
-/* Fillers for messages of about size octets in all. */
-void note_fillers(struct filler fillers[NOTE_FILLERS], uint64_t size);
+/* Fillers for messages of about size octets in all; prose: that compress as
+ * text does, and not to nearly nothing. */
+void note_fillers(
+    struct filler fillers[NOTE_FILLERS], uint64_t size, bool prose);
 
 /* The last line of a body, and the checksum of the whole body. */
 uint32_t note_tail(char tail[NOTE_TAIL_MAX], const char *run, uint64_t number,

@@ -39,7 +39,7 @@ struct load {
 	unsigned seconds; /* begin no message after; 0: no limit */
 	unsigned cut; /* percent of messages broken off */
 	uint64_t size;
-	bool pipelining, reconnect;
+	bool pipelining, reconnect, prose;
 	struct sockaddr_storage addr;
 	socklen_t addrlen;
 	FILE *acks; /* the books; NULL: none */
