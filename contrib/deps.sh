@@ -33,6 +33,7 @@ cmd:strace|test|strace|strace|-|strace|counts flushes, injects faults
 cmd:mandoc|test|mandoc|mandoc|-|mandoc|checks the manual
 cmd:tmux|test|tmux|tmux|tmux|tmux|a terminal for tests of screens
 cmd:setpriv|test|util-linux|util-linux|-|setpriv|tests under another user
+cmd:mkfs.ext4|test|e2fsprogs|e2fsprogs|-|e2fsprogs|a device whose every octet is searched
 cmd:ps|test|procps|procps-ng|-|procps|tests look at processes
 END
 }

@@ -377,6 +377,16 @@ queue_rekey(struct queue *q, struct keyring *keys)
 		unlock(q);
 }
 
+bool
+queue_restyle(struct queue *q, int compression, bool seal)
+{
+	if (seal && (q->keys == NULL || keyring_active(q->keys) == NULL))
+		return false;
+	q->compression = compression;
+	q->seal = seal;
+	return true;
+}
+
 void
 keys_free(struct queue *q)
 {

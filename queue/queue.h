@@ -94,9 +94,12 @@ struct queue_loader {
 void queue_load(struct queue *q, const struct queue_loader *l);
 
 /* Another ring, NULL for none: what is written from now on is sealed by its
- * active key, if the spool was opened to seal and it has one. What was locked
- * and can be opened now is reported through the loader again. */
+ * active key, if anything is to be sealed. What was locked and can be opened
+ * now is reported through the loader again. */
 void queue_rekey(struct queue *q, struct keyring *keys);
+/* How what comes from now on is stored. False, and nothing changes: it is to be
+ * sealed, and no key is active. */
+bool queue_restyle(struct queue *q, int compression, bool seal);
 
 /* A transaction: one message and its envelopes. */
 

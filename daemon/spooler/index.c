@@ -232,6 +232,18 @@ index_add_broken(struct index *ix, uint64_t evpid, const char *reason)
 	return en;
 }
 
+struct entry *
+index_add_locked(struct index *ix, uint64_t evpid, uint64_t size,
+    int64_t arrived, const char *reason)
+{
+	struct entry *en = index_add_broken(ix, evpid, reason);
+
+	en->flags |= ENTRY_LOCKED;
+	en->size = size > UINT32_MAX ? UINT32_MAX : (uint32_t)size;
+	en->arrived = seconds(arrived);
+	return en;
+}
+
 void
 index_remove(struct index *ix, struct entry *en)
 {

@@ -25,7 +25,8 @@ enum entry_flag {
 	ENTRY_FAILED = 8, /* waits for its bounce */
 	ENTRY_BROKEN = 16, /* cannot be read: listed, never tried */
 	ENTRY_NO_ACTION = 32, /* names an action the configuration lacks */
-	ENTRY_REMOVED = 64 /* by an operator; its done is being written */
+	ENTRY_REMOVED = 64, /* by an operator; its done is being written */
+	ENTRY_LOCKED = 128 /* lacks its key: broken, until the key comes */
 };
 
 struct entry {
@@ -57,6 +58,10 @@ bool index_excuse(struct index *ix, struct entry *en, const char *reason);
 /* One that cannot be read: only the id and a reason. */
 struct entry *index_add_broken(
     struct index *ix, uint64_t evpid, const char *reason);
+/* One that lacks its key. Recipient number 0: a message whose envelopes are not
+ * known. */
+struct entry *index_add_locked(struct index *ix, uint64_t evpid, uint64_t size,
+    int64_t arrived, const char *reason);
 void index_remove(struct index *ix, struct entry *en);
 
 struct entry *index_find(const struct index *ix, uint64_t evpid);

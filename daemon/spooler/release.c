@@ -117,6 +117,11 @@ not_readable(
 			index_remove(s->index, en);
 		}
 		known_settled(s, evpid, PLAN_GONE, 0);
+	} else if (st == QUEUE_LOCKED) {
+		en->flags |= ENTRY_BROKEN | ENTRY_LOCKED;
+		excuse(s, en, "locked",
+		    "sealed by a key that is not in the key ring");
+		known_settled(s, evpid, PLAN_HELD, 0);
 	} else if (st == QUEUE_DAMAGED) {
 		en->flags |= ENTRY_BROKEN;
 		excuse(s, en, "damaged",

@@ -21,10 +21,13 @@
 #define TURN_ROWS 128
 #define MATCHES 65536 /* envelopes one id may name */
 #define PIECE (32u * 1024)
+#define LOCKED "it is sealed by a key that is not in the key ring"
 
 static const char *
 state_of(const struct entry *en, uint32_t now)
 {
+	if (en->flags & ENTRY_LOCKED)
+		return "locked";
 	if (en->flags & ENTRY_BROKEN)
 		return "broken";
 	if (en->flags & ENTRY_INFLIGHT)
@@ -243,8 +246,10 @@ on_envelope_text(void *ctx, enum queue_status st, const char *text, size_t len)
 	else
 		answer_end(a, st == QUEUE_GONE ? EXIT_NOINPUT : EXIT_DATAERR, 0,
 		    0,
-		    st == QUEUE_GONE ? "its file is gone"
-				     : "it cannot be read as an envelope");
+		    st == QUEUE_GONE         ? "its file is gone"
+			: st == QUEUE_LOCKED ? LOCKED
+					     : "it cannot be read as an "
+					       "envelope");
 }
 
 /* Exactly one envelope, named by an id or a prefix; else the answer ends. */
@@ -324,7 +329,8 @@ on_piece(void *ctx, enum queue_status st, const uint8_t *data, size_t len,
 	}
 	if (st != QUEUE_OK) {
 		answer_end(sh->a, EXIT_DATAERR, 0, 0,
-		    "the message file cannot be read");
+		    st == QUEUE_LOCKED ? LOCKED
+				       : "the message file cannot be read");
 		free(sh);
 		return;
 	}
@@ -477,7 +483,7 @@ add_status(void *arg, struct buf *row)
 	record_u64(row, "free_inodes_percent", st.free_inodes_percent);
 	record_bool(row, "full", st.full);
 	record_u64(row, "anomalies", st.anomalies);
-	sealing_status(s, row);
+	sealing_status(s, &st, row);
 	record_str(row, "alarm", *st.alarm == '\0' ? s->keys_alarm : st.alarm);
 }
 

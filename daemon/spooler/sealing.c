@@ -103,23 +103,13 @@ active_kid(const struct spooler *s)
 	return k == NULL ? "" : k->kid;
 }
 
-void
-sealing_reload(struct spooler *s)
+static void
+use(struct spooler *s, struct keyring *ring)
 {
-	struct keyring *ring = NULL;
-	char err[256];
-
-	s->keys_alarm[0] = '\0';
-	if (s->conf->keyed) {
-		ring = take(s, err, sizeof(err));
-		if (ring == NULL) {
-			log_err("event=keys-refused text=%s; the old one stays",
-			    err);
-			snprintf(s->keys_alarm, sizeof(s->keys_alarm),
-			    "%.200s; the old one is in force", err);
-			return;
-		}
-	}
+	/* The ring that comes may have no active key, when nothing is to be
+	 * sealed any more. */
+	(void)queue_restyle(s->q, s->compression, false);
+	queue_rekey(s->q, ring);
 	keyring_unref(s->ring);
 	s->ring = ring;
 	if (ring != NULL)
@@ -128,7 +118,32 @@ sealing_reload(struct spooler *s)
 }
 
 void
-sealing_status(const struct spooler *s, struct buf *row)
+sealing_reload(struct spooler *s)
+{
+	struct keyring *ring = NULL;
+	char err[256] = "";
+
+	s->keys_alarm[0] = '\0';
+	if (s->conf->keyed)
+		ring = take(s, err, sizeof(err));
+	if (*err != '\0') {
+		log_err("event=keys-refused text=%s; the old one stays", err);
+		snprintf(s->keys_alarm, sizeof(s->keys_alarm),
+		    "%.200s; the old one is in force", err);
+	} else {
+		use(s, ring);
+	}
+	/* Without a key nothing changes from sealed to the clear by mistake,
+	 * nor is anything sealed. */
+	if (queue_restyle(s->q, s->conf->compression, s->conf->seal)) {
+		s->compression = s->conf->compression;
+		s->seal = s->conf->seal;
+	}
+}
+
+void
+sealing_status(
+    const struct spooler *s, const struct queue_stats *st, struct buf *row)
 {
 	char form[64] = "plain", zstd[16] = "";
 
@@ -141,4 +156,6 @@ sealing_status(const struct spooler *s, struct buf *row)
 		snprintf(form, sizeof(form), "%s", zstd);
 	record_str(row, "form", form);
 	record_str(row, "active_key", active_kid(s));
+	record_u64(row, "locked", st->locked);
+	record_str(row, "locked_key", st->locked_kid);
 }

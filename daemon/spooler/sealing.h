@@ -11,6 +11,7 @@
 
 #include "lib/base/buf.h"
 #include "queue/keyring.h"
+#include "queue/queue.h"
 
 struct spooler;
 
@@ -20,6 +21,7 @@ struct keyring *sealing_start(struct spooler *s);
 /* At a reload, when s->conf is the new configuration. */
 void sealing_reload(struct spooler *s);
 /* Fields of show status. */
-void sealing_status(const struct spooler *s, struct buf *row);
+void sealing_status(
+    const struct spooler *s, const struct queue_stats *st, struct buf *row);
 
 #endif

@@ -104,6 +104,26 @@ damaged(struct spooler *s, uint64_t evpid, const char *reason)
 	s->count.alarms++;
 }
 
+/* The library says once for all that something is locked. */
+static void
+on_locked(void *ctx, uint64_t evpid, uint64_t size, int64_t arrived,
+    const char *reason)
+{
+	struct spooler *s = ctx;
+
+	index_add_locked(s->index, evpid, size, arrived, reason);
+}
+
+/* The envelopes of a message that stood for them all come one by one. */
+static void
+unlocked(struct spooler *s, uint64_t msgid)
+{
+	struct entry *en = index_find(s->index, ident_evpid(msgid, 0));
+
+	if (en != NULL && (en->flags & ENTRY_LOCKED))
+		index_remove(s->index, en);
+}
+
 static void
 on_envelope(void *ctx, uint64_t evpid, enum queue_status st, const char *text,
     size_t len, uint64_t size, const char *reason)
@@ -118,6 +138,7 @@ on_envelope(void *ctx, uint64_t evpid, enum queue_status st, const char *text,
 		index_add_broken(s->index, evpid, reason);
 		return;
 	}
+	unlocked(s, ident_msgid(evpid));
 	r = envelope_parse(&e, text, len, NULL, 0);
 	if (r == ENVELOPE_BROKEN || e.id != evpid) {
 		damaged(s, evpid, reason == NULL ? "unreadable" : reason);
@@ -220,6 +241,7 @@ start(void *arg)
 		.anomaly = on_anomaly,
 		.bulk = on_bulk,
 		.loaded = on_loaded,
+		.locked = on_locked,
 		.ctx = s };
 	struct event *results;
 

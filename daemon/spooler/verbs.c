@@ -74,6 +74,10 @@ mean(struct spooler *s, enum plan_verb_kind kind, struct entry *en)
 {
 	if (en->flags & (ENTRY_FAILED | ENTRY_REMOVED))
 		return false;
+	/* Nothing can be written of it, but that it is finished. */
+	if ((en->flags & ENTRY_LOCKED) &&
+	    (kind != PLAN_REMOVE || ident_rcpt(en->evpid) == PLAN_WHOLE))
+		return false;
 	switch (kind) {
 	case PLAN_HOLD:
 		en->flags |= ENTRY_HELD | ENTRY_DIRTY;

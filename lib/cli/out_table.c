@@ -36,6 +36,7 @@ state_letter(const char *state)
 		{ "failed", 'B' },
 		{ "corrupt", 'X' },
 		{ "broken", 'X' },
+		{ "locked", 'L' },
 		{ "unavailable", 'X' },
 		{ "locked", 'L' },
 		{ "offline", 'O' },
