@@ -46,6 +46,7 @@ braces(struct scan *s)
 	return hi == 0 ? 1 : hi;
 }
 
+/* The last octet of the bracket expression at s, or of the text. */
 static const char *
 past_bracket(const char *s)
 {
@@ -67,7 +68,7 @@ past_bracket(const char *s)
 		if (*end != '\0')
 			s = end + 1;
 	}
-	return s;
+	return *s == '\0' ? s - 1 : s;
 }
 
 static bool
@@ -142,8 +143,6 @@ back_reference(const char *s)
 	for (; *s != '\0'; s++) {
 		if (*s == '[') {
 			s = past_bracket(s);
-			if (*s == '\0')
-				break;
 		} else if (*s == '\\') {
 			if (s[1] >= '0' && s[1] <= '9')
 				return s;
