@@ -80,7 +80,7 @@ PROGRAMS := $(if $(wildcard daemon/main.c),$(BUILD)/smtpd) \
 BENCH_PROGRAMS := $(addprefix $(BUILD)/bench/,$(BENCHES))
 TEST_PROGRAMS := $(addprefix $(BUILD)/unit/,$(UNITS)) \
 	$(addprefix $(BUILD)/spool/,$(HELPERS)) \
-	$(addprefix $(BUILD)/fuzz/,$(FUZZERS))
+	$(addprefix $(BUILD)/fuzz/,$(FUZZERS)) $(BUILD)/fault/faultlib.so
 
 .PHONY: all deps users run check bench install uninstall clean format lint \
 	layers unit system fuzz man help tests
@@ -129,6 +129,12 @@ $(BUILD)/unit/%: $(BUILD)/regress/unit/%.o $(ARCHIVES)
 $(BUILD)/spool/%: $(BUILD)/regress/spool/%.o $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(link) $(PKG_LIBS)
+# Preloaded into a daemon under test; never with the sanitizers' flags itself.
+$(BUILD)/fault/%.so: regress/fault/%.c
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(hush)$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -O1 -g -fPIC -shared \
+		-o $@ $< -ldl
 $(BUILD)/fuzz/%: $(BUILD)/regress/fuzz/%.o $(BUILD)/regress/fuzz/replay.o $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(link) $(PKG_LIBS)
