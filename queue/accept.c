@@ -119,7 +119,8 @@ queue_begin(struct queue *q, enum queue_status *why)
 		return NULL;
 	}
 	if (!room_for(q, 4096, 2) || ring_free(q->ring) < RING_MAIL) {
-		*why = QUEUE_FULL;
+		*why = q->journal_error == 0 || q->full ? QUEUE_FULL
+							: QUEUE_FAILED;
 		return NULL;
 	}
 	t = mem_zalloc(sizeof(*t));

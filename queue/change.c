@@ -327,8 +327,8 @@ finish_append(struct job *j)
 	struct append *a = (struct append *)(void *)j;
 
 	j->q->finished_busy = false;
-	if (a->error != 0)
-		filing_trouble(j->q, "state/finished", a->error);
+	(void)trouble_part(
+	    j->q->trouble, TROUBLE_FINISHED, a->error, j->q->now);
 	free(a->lines);
 	free(a);
 }

@@ -18,6 +18,7 @@
 
 #define AFTER_WORK_MS 30000
 #define AFTER_FAILURE_MS 5000
+#define PROBE_MS 1000 /* how often a journal that failed is looked at */
 #define SYNC_MS 3000 /* then a sync no longer waits for a quiet moment */
 
 struct sync {
@@ -126,14 +127,19 @@ finish_mark(struct job *j)
 	struct mark *m = (struct mark *)(void *)j;
 	struct queue *q = j->q;
 
-	q->checkpoint = CHECKPOINT_IDLE;
 	change_answered(q, &m->d);
+	if (q->probing) {
+		q->probing = false;
+		if (m->d.status == QUEUE_OK && q->low == m->d.seq)
+			q->low++;
+		free(m);
+		return;
+	}
+	q->checkpoint = CHECKPOINT_IDLE;
 	if (m->d.status == QUEUE_OK) {
 		/* The segment of the mark stays: its low is below its seq. */
 		(void)ring_release(q->ring, q->low_next);
 		q->low = q->low_next == m->d.seq ? m->d.seq + 1 : q->low_next;
-		if (TAILQ_EMPTY(&q->retry))
-			q->file_alarm[0] = '\0';
 	} else
 		q->checkpoint_after = q->now + AFTER_FAILURE_MS;
 	answer_syncers(q, true,
@@ -143,11 +149,11 @@ finish_mark(struct job *j)
 }
 
 static void
-write_mark(struct queue *q)
+write_mark(struct queue *q, uint64_t low)
 {
 	struct mark *m = mem_zalloc(sizeof(*m));
 
-	snprintf(m->text, sizeof(m->text), "low=%016" PRIx64 "\n", q->low_next);
+	snprintf(m->text, sizeof(m->text), "low=%016" PRIx64 "\n", low);
 	m->d.job.q = q;
 	m->d.job.finish = finish_mark;
 	m->d.kind = JOURNAL_MARK;
@@ -155,8 +161,19 @@ write_mark(struct queue *q)
 	m->d.part[0].iov_base = m->text;
 	m->d.part[0].iov_len = strlen(m->text);
 	m->d.parts = 1;
-	q->checkpoint = CHECKPOINT_MARK;
 	committer_submit(q->committer, &m->d);
+}
+
+/* Whether the journal works again must not be left to mail that is refused. */
+static void
+probe(struct queue *q)
+{
+	if (q->journal_error == 0 || q->probing || q->now < q->probe_at ||
+	    q->checkpoint != CHECKPOINT_IDLE)
+		return;
+	q->probe_at = q->now + PROBE_MS;
+	q->probing = true;
+	write_mark(q, q->low);
 }
 
 static void
@@ -166,19 +183,15 @@ finish_sync(struct job *j)
 	struct queue *q = j->q;
 
 	if (s->error == 0) {
-		write_mark(q);
+		q->checkpoint = CHECKPOINT_MARK;
+		write_mark(q, q->low_next);
 	} else {
 		/* Pages that could not be written count as clean now: the
 		 * files are no longer to be relied on, the journal is. It is
 		 * kept whole; the next start settles all of it again. */
 		q->distrust = true;
 		q->checkpoint = CHECKPOINT_IDLE;
-		filing_trouble(q,
-		    "files could not be flushed; the journal is kept until a "
-		    "restart",
-		    s->error);
-		log_err(
-		    "event=checkpoint-failed error=\"%s\"", strerror(s->error));
+		(void)trouble_part(q->trouble, TROUBLE_FILES, s->error, q->now);
 		answer_syncers(q, false, QUEUE_FAILED);
 	}
 	free(s->touched);
@@ -238,10 +251,9 @@ finish_renewal(struct job *j)
 	struct renewal *r = (struct renewal *)(void *)j;
 
 	j->q->renewing = false;
-	if (r->error != 0) {
-		filing_trouble(j->q, "journal", r->error);
+	(void)trouble_part(j->q->trouble, TROUBLE_RENEWAL, r->error, j->q->now);
+	if (r->error != 0)
 		j->q->checkpoint_after = j->q->now + AFTER_FAILURE_MS;
-	}
 	free(r);
 }
 
@@ -320,6 +332,9 @@ checkpoint_turn(struct queue *q)
 	uint64_t low;
 
 	renew(q);
+	probe(q);
+	if (q->probing)
+		return;
 	if (q->checkpoint != CHECKPOINT_IDLE || q->distrust ||
 	    q->load != NULL || q->now < q->checkpoint_after)
 		return;
@@ -342,6 +357,8 @@ checkpoint_turn(struct queue *q)
 uint64_t
 checkpoint_next(const struct queue *q)
 {
+	if (q->journal_error != 0)
+		return q->now + PROBE_MS;
 	if (q->checkpoint != CHECKPOINT_IDLE || q->distrust)
 		return 0;
 	if (!STAILQ_EMPTY(&q->syncers))

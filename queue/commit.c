@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 #define IOV 1000 /* below IOV_MAX everywhere */
 #define GROUP_MAX (8u * 1024 * 1024)
 #define LAZY_MS 1000 /* what nobody waits for is flushed by then */
+#define SLOW_US 1000000 /* a flush that takes longer is worth a word */
 #define REST_MS 5000 /* after the journal failed twice in a row */
 #define ROOM_MS 20
 #define MAIL_WAIT_MS 3000 /* at the end of the ring, before it is refused */
@@ -34,6 +36,8 @@ struct committer {
 	uint64_t alarm_at;
 	struct committer_stats stats;
 	struct spread flush_us;
+	_Atomic uint64_t flush_began;
+	_Atomic int error;
 
 	/* From here on the committer thread's own. */
 	struct ring *ring;
@@ -84,20 +88,13 @@ answer(struct committer *c, struct drafts *list, enum queue_status status)
 	}
 }
 
-static void
-say(struct committer *c, const char *alarm)
-{
-	pthread_mutex_lock(&c->lock);
-	snprintf(c->stats.alarm, sizeof(c->stats.alarm), "%s", alarm);
-	pthread_mutex_unlock(&c->lock);
-}
-
 static int
 write_vector(int fd, struct iovec *v, int n, uint64_t at)
 {
 	ssize_t done;
 
 	while (n > 0) {
+		errno = 0;
 		done = pwritev(fd, v, n, (off_t)at);
 		if (done == -1 && errno == EINTR)
 			continue;
@@ -121,19 +118,26 @@ static int
 flush(struct committer *c)
 {
 	uint64_t began = mono_us(), took;
-	int rc = fdatasync(ring_fd(c->ring, (unsigned)c->slot));
+	int rc, error;
 
+	atomic_store(&c->flush_began, began / 1000);
+	rc = fdatasync(ring_fd(c->ring, (unsigned)c->slot));
+	error = errno;
 	took = mono_us() - began;
 	crew_report(c->crew, "journal.flush", began);
 	pthread_mutex_lock(&c->lock);
 	spread_add(&c->flush_us, took);
+	atomic_store(&c->flush_began, 0);
+	if (took > SLOW_US)
+		c->stats.slow_at = (began + took) / 1000;
 	pthread_mutex_unlock(&c->lock);
 	if (rc == 0) {
 		c->flushed = c->next_seq - 1;
 		if (c->failures > 0)
-			say(c, "");
+			atomic_store(&c->error, 0);
 		c->failures = 0;
 	}
+	errno = error;
 	return rc;
 }
 
@@ -179,11 +183,8 @@ give_up(struct committer *c, struct drafts *group, struct drafts *batch)
 {
 	struct drafts again = STAILQ_HEAD_INITIALIZER(again);
 	struct job *j;
-	char why[160];
 
-	snprintf(
-	    why, sizeof(why), "journal: a flush failed: %s", strerror(errno));
-	say(c, why);
+	atomic_store(&c->error, errno == 0 ? EIO : errno);
 	ring_failed(c->ring, (unsigned)c->slot, c->flushed);
 	c->slot = -1;
 	c->failures++;
@@ -672,6 +673,8 @@ committer_stats(struct committer *c, struct committer_stats *s)
 {
 	pthread_mutex_lock(&c->lock);
 	*s = c->stats;
+	s->error = atomic_load(&c->error);
+	s->flush_began = atomic_load(&c->flush_began);
 	s->flushes = c->flush_us.n;
 	s->flush_us_p50 = spread_percentile(&c->flush_us, 50);
 	s->flush_us_p99 = spread_percentile(&c->flush_us, 99);

@@ -60,7 +60,9 @@ void committer_hurry(struct committer *c);
 struct committer_stats {
 	uint64_t commits, groups, flushes;
 	uint64_t flush_us_p50, flush_us_p99, flush_us_max;
-	char alarm[160]; /* "" while the journal works */
+	int error; /* of the last flush or write; 0: the journal works */
+	uint64_t flush_began; /* ms, while one is under way; else 0 */
+	uint64_t slow_at; /* ms, when one last took more than a second */
 };
 void committer_stats(struct committer *c, struct committer_stats *s);
 

@@ -168,6 +168,7 @@ entry_free(struct queue *q, struct entry *e)
 	unsigned i;
 
 	leave_list(e);
+	trouble_over(q->trouble, e->cause, q->now);
 	room_release(q, e);
 	entry_unpin(q, e);
 	entry_unpin(q, e);
@@ -258,7 +259,7 @@ entry_consider(struct queue *q, struct entry *e)
 		}
 		return;
 	}
-	if (e->complained)
+	if (e->cause != 0)
 		join_list(e, &q->retry, q->now + RETRY_MS);
 	else if (removes_only(q, e) || (e->due_at != 0 && e->due_at <= q->now))
 		join_list(e, &q->soon, q->now);

@@ -24,6 +24,8 @@
 #include "queue/inside.h"
 
 #define JOBS_MAX 64 /* file jobs at a time */
+#define RETRIES 64 /* a second, of what was refused */
+#define RETRIES_MAX 256
 #define COPY 65536
 
 struct act {
@@ -53,6 +55,7 @@ struct work {
 	int fd; /* of the journal, where it is copied from there */
 	uint64_t at;
 	int error; /* of the message file */
+	bool bucket; /* an error, and the bucket cannot be used */
 	unsigned unlinked;
 	unsigned n;
 	struct act acts[];
@@ -257,9 +260,8 @@ removed(struct work *w, const char *name, int *error)
 }
 
 static void
-run_work(struct job *j)
+make_files(struct work *w)
 {
-	struct work *w = (struct work *)(void *)j;
 	char name[LAYOUT_NAME_MAX];
 	unsigned i;
 
@@ -281,25 +283,29 @@ run_work(struct job *j)
 		(void)removed(w, layout_incoming(name, w->msgid), &w->error);
 }
 
-void
-filing_trouble(struct queue *q, const char *what, int error)
+static void
+run_work(struct job *j)
 {
-	snprintf(q->file_alarm, sizeof(q->file_alarm), "%s: %s", what,
-	    layout_reason(error));
+	struct work *w = (struct work *)(void *)j;
+	bool failed;
+	unsigned i;
+
+	make_files(w);
+	failed = w->error != 0;
+	for (i = 0; i < w->n; i++)
+		failed = failed || w->acts[i].error != 0;
+	w->bucket = failed && !layout_bucket_usable(&j->q->layout, w->msgid);
 }
 
 static void
-complain(struct queue *q, struct entry *e, const char *what, int error)
+complain(struct queue *q, const struct work *w, const char *what, int error)
 {
-	char id[IDENT_TEXT_MAX];
+	struct entry *e = w->e;
+	bool fresh;
 
-	filing_trouble(q, what, error);
-	if (e->complained)
-		return;
-	e->complained = true;
-	q->stats.anomalies++;
-	log_warn("event=%s-failed msgid=%s error=\"%s\"", what,
-	    ident_msgid_text(id, e->m.msgid), layout_reason(error));
+	e->cause = trouble_meet(q->trouble, e->cause, what, e->m.msgid, error,
+	    w->bucket, q->now, &fresh);
+	q->stats.anomalies += fresh;
 }
 
 static void
@@ -322,12 +328,13 @@ edited(struct queue *q, struct leaf *l, uint64_t evpid)
 
 /* Takes one result into the index; false when it failed. */
 static bool
-take_act(struct queue *q, struct entry *e, const struct act *a)
+take_act(struct queue *q, const struct work *w, const struct act *a)
 {
+	struct entry *e = w->e;
 	struct leaf *l = entry_leaf(e, a->rcpt);
 
 	if (a->error != 0) {
-		complain(q, e, a->unlink ? "unlink" : "settle", a->error);
+		complain(q, w, a->unlink ? "unlink" : "settle", a->error);
 		return false;
 	}
 	if (l == NULL)
@@ -367,7 +374,7 @@ finish_work(struct job *j)
 	q->stats.unlinked += w->unlinked;
 	if (w->error != 0) {
 		complain(
-		    q, e, w->write_message ? "settle" : "unlink", w->error);
+		    q, w, w->write_message ? "settle" : "unlink", w->error);
 		good = false;
 		/* The journal has it: memory is for what comes and goes. */
 		if (w->write_message && e->source == IN_MEMORY) {
@@ -376,7 +383,7 @@ finish_work(struct job *j)
 		}
 	} else {
 		for (i = 0; i < w->n; i++)
-			good = take_act(q, e, &w->acts[i]) && good;
+			good = take_act(q, w, &w->acts[i]) && good;
 		if (w->write_message) {
 			e->source = IN_FILE;
 			e->put = false;
@@ -392,9 +399,10 @@ finish_work(struct job *j)
 		}
 	}
 	if (good) {
-		if (e->complained)
-			q->file_alarm[0] = '\0';
-		e->complained = false;
+		if (e->cause != 0 && q->retries < RETRIES_MAX)
+			q->retries += 2; /* it goes again: so may others */
+		trouble_over(q->trouble, e->cause, q->now);
+		e->cause = 0;
 		entry_unpin(q, e);
 	} else if (e->pin_next != -1) {
 		q->pins[e->pin_next]--; /* the older pin covers it */
@@ -483,20 +491,37 @@ pressed(const struct queue *q)
 	    ring_free(q->ring) <= RING_MAIL + 1;
 }
 
+/* What was refused is not tried by thousands at once: so many a second, and
+ * more as they go well. */
+static void
+count_retries(struct queue *q)
+{
+	if (q->now < q->retries_at + 1000)
+		return;
+	q->retries_at = q->now;
+	if (q->retries < RETRIES)
+		q->retries = RETRIES;
+}
+
 void
 filing_turn(struct queue *q)
 {
 	struct entries *lists[] = { &q->soon, &q->retry, &q->later };
 	struct entry *e;
 	unsigned i;
-	bool now;
+	bool now, retry;
 
+	count_retries(q);
 	for (i = 0; i < 3; i++) {
 		now = lists[i] == &q->later && pressed(q);
-		while (q->jobs < JOBS_MAX &&
+		retry = lists[i] == &q->retry;
+		while (q->jobs < JOBS_MAX && (!retry || q->retries > 0) &&
 		    (e = TAILQ_FIRST(lists[i])) != NULL &&
-		    (now || e->due_at <= q->now))
+		    (now || e->due_at <= q->now)) {
+			if (retry)
+				q->retries--;
 			start(q, e);
+		}
 	}
 }
 
@@ -506,14 +531,20 @@ filing_next(const struct queue *q)
 	const struct entries *lists[] = { &q->soon, &q->retry, &q->later };
 	uint64_t next = 0;
 	struct entry *e;
+	uint64_t at;
 	unsigned i;
 
 	if (q->jobs >= JOBS_MAX)
 		return 0; /* the next answer brings us here */
 	for (i = 0; i < 3; i++) {
-		e = TAILQ_FIRST(lists[i]);
-		if (e != NULL && (next == 0 || e->due_at < next))
-			next = e->due_at;
+		if ((e = TAILQ_FIRST(lists[i])) == NULL)
+			continue;
+		at = e->due_at;
+		if (lists[i] == &q->retry && q->retries == 0 &&
+		    at < q->retries_at + 1000)
+			at = q->retries_at + 1000;
+		if (next == 0 || at < next)
+			next = at;
 	}
 	return next;
 }

@@ -23,6 +23,7 @@
 #include "queue/ring.h"
 #include "queue/shelf.h"
 #include "queue/tally.h"
+#include "queue/trouble.h"
 
 /* Bytes that a job, a draft and the index share. Counted in the caller's
  * thread only. */
@@ -93,7 +94,7 @@ struct entry {
 	bool locked; /* its put cannot be opened: who its envelopes are is
 		      * not known */
 	char kid[KEYRING_KID + 1]; /* which it lacks then */
-	bool complained; /* its trouble was logged */
+	uint32_t cause; /* why it waits in retry; 0: it does not */
 	uint64_t reserved; /* blocks settling will need */
 };
 
@@ -188,7 +189,12 @@ struct queue {
 
 	bool closing;
 	struct queue_stats stats;
-	char file_alarm[160]; /* trouble with files */
+	struct trouble *trouble;
+	int journal_error; /* 0: it works */
+	bool probing; /* a mark is written to see whether it works again */
+	uint64_t probe_at; /* ms */
+	unsigned retries; /* that may begin now */
+	uint64_t retries_at; /* ms: when they were counted */
 	char open_alarm[256]; /* found at the start */
 };
 
@@ -211,7 +217,6 @@ bool entry_finished(const struct queue *q, const struct entry *e);
 void filing_turn(struct queue *q); /* starts the file jobs that are due */
 /* When the next is due; 0: none. */
 uint64_t filing_next(const struct queue *q);
-void filing_trouble(struct queue *q, const char *what, int error);
 
 /* change */
 void change_finish(struct queue *q, uint64_t evpid, const char *outcome,

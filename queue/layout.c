@@ -48,6 +48,19 @@ layout_bucket_there(const struct layout *l, uint64_t msgid)
 	    S_ISDIR(st.st_mode);
 }
 
+bool
+layout_bucket_usable(const struct layout *l, uint64_t msgid)
+{
+	char name[LAYOUT_NAME_MAX];
+	int fd =
+	    layout_open_dir(l, layout_bucket_name(name, layout_bucket(msgid)));
+
+	if (fd == -1)
+		return false;
+	close(fd);
+	return faccessat(l->root, name, R_OK | W_OK | X_OK, AT_EACCESS) == 0;
+}
+
 const char *
 layout_message(char name[LAYOUT_NAME_MAX], uint64_t msgid)
 {

@@ -69,8 +69,7 @@ finish_aside(struct job *j)
 {
 	struct aside *a = (struct aside *)(void *)j;
 
-	if (a->error != 0)
-		filing_trouble(j->q, "corrupt", a->error);
+	(void)trouble_part(j->q->trouble, TROUBLE_CORRUPT, a->error, j->q->now);
 	free(a);
 }
 

@@ -21,6 +21,8 @@
 #define SEGMENT_LEAST 65536
 #define JOURNAL_MOST (UINT64_C(128) * 1024 * 1024)
 #define FINISHED_LINES (256u * 1024)
+#define SLOW_MS 1000
+#define SLOW_SHOWN_MS 10000
 #define TOUCHED_MAX (64u * 1024 * 1024)
 
 static void
@@ -80,6 +82,7 @@ queue_free(struct queue *q)
 	shelf_free(q->shelf);
 	keys_free(q);
 	tally_free(q->tally);
+	trouble_free(q->trouble);
 	buf_free(q->finished);
 	buf_free(q->touched);
 	free(q);
@@ -93,6 +96,7 @@ queue_open(const struct queue_options *o, char *err, size_t errlen)
 
 	q->layout.root = q->layout.lock = -1;
 	q->tally = tally_new();
+	q->trouble = trouble_new();
 	q->entries = hmap_new();
 	q->txns = hmap_new();
 	q->locks = hmap_new();
@@ -144,6 +148,22 @@ queue_fd(const struct queue *q)
 	return crew_fd(q->crew);
 }
 
+/* How the journal does; it is flushed by a thread that logs nothing. */
+static void
+look_at_journal(struct queue *q)
+{
+	uint64_t now = mono_ms();
+	struct committer_stats c;
+	bool slow;
+
+	committer_stats(q->committer, &c);
+	slow = (c.flush_began != 0 && now > c.flush_began + SLOW_MS) ||
+	    (c.slow_at != 0 && now < c.slow_at + SLOW_SHOWN_MS);
+	q->journal_error = c.error;
+	(void)trouble_part(q->trouble, TROUBLE_JOURNAL, c.error, now);
+	(void)trouble_part(q->trouble, TROUBLE_SLOW, slow ? ETIMEDOUT : 0, now);
+}
+
 /* When the caller's thread has to be here again, if nothing happens. */
 static void
 set_alarm(struct queue *q)
@@ -177,6 +197,7 @@ queue_turn(struct queue *q)
 		crew_wake(q->crew);
 	else
 		(void)load_turn(q, CALLBACKS - n);
+	look_at_journal(q);
 	filing_turn(q);
 	checkpoint_turn(q);
 	finished_turn(q);
@@ -277,10 +298,10 @@ queue_stats(struct queue *q, struct queue_stats *s)
 	    ? 100
 	    : (unsigned)(q->inodes_free * 100 / q->inodes_all);
 	s->full = q->full;
-	snprintf(s->alarm, sizeof(s->alarm), "%s",
-	    c.alarm[0] != '\0'             ? c.alarm
-		: q->open_alarm[0] != '\0' ? q->open_alarm
-					   : q->file_alarm);
+	look_at_journal(q);
+	trouble_text(q->trouble, s->alarm, sizeof(s->alarm), mono_ms());
+	if (s->alarm[0] == '\0')
+		snprintf(s->alarm, sizeof(s->alarm), "%s", q->open_alarm);
 }
 
 void

@@ -371,7 +371,8 @@ void
 ring_failed(struct ring *r, unsigned slot, uint64_t valid)
 {
 	pthread_mutex_lock(&r->lock);
-	r->slots[slot].state = LIVE;
+	/* One of which nothing counts need not wait for a checkpoint. */
+	r->slots[slot].state = valid < r->slots[slot].head.first ? STALE : LIVE;
 	r->slots[slot].failed = true;
 	r->slots[slot].valid = valid;
 	pthread_mutex_unlock(&r->lock);
@@ -386,7 +387,8 @@ ring_cuts(struct ring *r, char *text, size_t size)
 
 	pthread_mutex_lock(&r->lock);
 	for (i = 0; i < r->count; i++) {
-		if (r->slots[i].state != LIVE || !r->slots[i].failed)
+		if (r->slots[i].state == FREE || !r->slots[i].failed ||
+		    !r->slots[i].headed)
 			continue;
 		n = snprintf(text + at, size - at,
 		    "cut segment=%016" PRIx64 " valid=%016" PRIx64 "\n",

@@ -14,8 +14,10 @@ package Faults;
 use strict;
 use warnings;
 
+use Cwd qw(abs_path);
 use Errno ();
 use Fcntl qw(O_CREAT O_RDWR SEEK_SET);
+use File::Copy qw(copy);
 use File::Temp qw(tempdir);
 
 my @calls = qw(openat write writev pwrite pwritev fsync fdatasync syncfs
@@ -30,7 +32,11 @@ sub new {
 	my $dir = tempdir('faults.XXXXXX', TMPDIR => 1, CLEANUP => 1);
 	my $self = bless { file => "$dir/faults", total => {} }, $class;
 
-	chmod 0755, $dir;
+	# Whoever may not enter the clone can load it.
+	my $lib = ($ENV{BUILD} || 'build') . '/fault/faultlib.so';
+	copy($lib, "$dir/faultlib.so") or die "$lib: $!\n";
+	chmod 0755, $dir, "$dir/faultlib.so";
+	$self->{lib} = abs_path("$dir/faultlib.so");
 	sysopen($self->{fh}, $self->{file}, O_CREAT | O_RDWR, 0666)
 	    or die "$self->{file}: $!\n";
 	chmod 0666, $self->{file};
@@ -40,9 +46,7 @@ sub new {
 
 sub env {
 	my ($self) = @_;
-	my $build = $ENV{BUILD} || 'build';
-	require Cwd;
-	return { LD_PRELOAD => Cwd::abs_path("$build/fault/faultlib.so"),
+	return { LD_PRELOAD => $self->{lib},
 		FAULTS => $self->{file},
 		ASAN_OPTIONS => 'detect_leaks=0:verify_asan_link_order=0' };
 }
@@ -56,7 +60,7 @@ sub put {
 sub set {
 	my ($self, $call, $o) = @_;
 	my $at = $row{$call} * $SIZE;
-	my $error = $o->{error} ? do { no strict 'refs'; &{"Errno::$o->{error}"}() } : 0;
+	my $error = $o->{error} ? Errno->can($o->{error})->() : 0;
 
 	$self->clear($call);
 	$self->put($at + 8, pack('L4 Q2 a24 a64', $o->{skip} // 0,
