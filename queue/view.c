@@ -295,6 +295,24 @@ view_settled(const struct view *v)
 	return hmap_count(v->entries) == 0 && v->bulks == NULL;
 }
 
+bool
+view_covers(const struct view *v, uint64_t evpid)
+{
+	const struct view_entry *e = hmap_get(v->entries, ident_msgid(evpid));
+
+	if (e == NULL)
+		return false;
+	return ident_rcpt(evpid) == 0
+	    ? e->put
+	    : view_entry_leaf(e, ident_rcpt(evpid)) != NULL;
+}
+
+bool
+view_mentions(const struct view *v, uint64_t msgid)
+{
+	return hmap_get(v->entries, msgid) != NULL;
+}
+
 const struct layout *
 view_layout(const struct view *v)
 {

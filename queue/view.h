@@ -158,6 +158,11 @@ struct view_journal {
 const struct view_journal *view_journal(const struct view *v);
 /* True when files say all that the journal says. */
 bool view_settled(const struct view *v);
+/* The journal has the truth about this envelope or, with recipient number 0,
+ * this message: what its file holds does not matter. Any thread. */
+bool view_covers(const struct view *v, uint64_t evpid);
+/* It has something to say about the message or one of its envelopes. */
+bool view_mentions(const struct view *v, uint64_t msgid);
 
 const struct layout *view_layout(const struct view *v);
 const char *view_status_name(enum view_status s);
