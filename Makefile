@@ -72,7 +72,8 @@ NOT_HERE := $(filter-out $(HERE),$(wildcard daemon/proc/sandbox_*.c \
 objs = $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(NOT_HERE),$(wildcard $(1)/*.c)))
 archive = $(BUILD)/$(subst /,-,$(1)).a
 ARCHIVES := $(foreach d,$(LIBDIRS),$(if $(wildcard $(d)/*.c),$(call archive,$(d))))
-LIBS := $(foreach d,lib/compat lib/base lib/mail lib/proto lib/cli queue,$(if $(wildcard $(d)/*.c),$(call archive,$(d))))
+LIBS := $(foreach d,lib/compat lib/base lib/mail lib/proto lib/cli queue \
+	daemon/conf,$(if $(wildcard $(d)/*.c),$(call archive,$(d))))
 # A program is built as soon as its folder holds a source.
 PROGRAMS := $(if $(wildcard daemon/main.c),$(BUILD)/smtpd) \
 	$(if $(wildcard daemon/agents/*.c),$(BUILD)/smtpd-agent) \

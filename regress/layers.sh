@@ -22,7 +22,7 @@ allowed() {
 		daemon/edge lib/proto lib/mail lib/cli lib/base lib/compat ;;
 	daemon/*) echo daemon/proc daemon/conf daemon/net daemon/edge \
 		lib/proto lib/mail lib/cli lib/base lib/compat ;;
-	tools/qtool) echo queue lib/proto lib/mail lib/cli lib/base lib/compat ;;
+	tools/qtool) echo queue daemon/conf lib/proto lib/mail lib/cli lib/base lib/compat ;;
 	tools/*) echo lib/proto lib/mail lib/cli lib/base lib/compat ;;
 	bench | bench/lib | regress/unit | regress/fuzz | regress/spool) echo any ;;
 	backends*) echo lib/sdk ;;

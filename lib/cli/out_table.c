@@ -282,6 +282,53 @@ cost_row(struct out_shared *s, const struct row *r)
 }
 
 static void
+problem_row(struct out_shared *s, const struct row *r)
+{
+	char file[512], reason[CELL_MAX];
+
+	fprintf(s->o.to, "%s %s  %s: %s\n", row_str(r, "class"),
+	    text_printable(file, sizeof(file), row_str(r, "file")),
+	    row_str(r, "name"),
+	    text_printable(reason, sizeof(reason), row_str(r, "reason")));
+}
+
+static void
+mend_row(struct out_shared *s, const struct row *r)
+{
+	char how[512];
+	const char *result = row_str(r, "result");
+
+	problem_row(s, r);
+	fprintf(s->o.to, "    %s%s %s%s%s\n",
+	    strcmp(result, "would") == 0 ? "would " : "", row_str(r, "act"),
+	    text_printable(how, sizeof(how), row_str(r, "how")),
+	    strcmp(result, "failed") == 0 ? ": " : "",
+	    strcmp(result, "failed") == 0 ? result : "");
+}
+
+static void
+verified_row(struct out_shared *s, const struct row *r)
+{
+	uint64_t ms = row_u64(r, "elapsed_ms"),
+		 octets = row_u64(r, "read_bytes");
+	char size[TEXT_SPAN_MAX], rate[TEXT_SPAN_MAX];
+
+	fprintf(s->o.to,
+	    "%llu messages, %llu envelopes, %llu covered by the journal: "
+	    "%llu problem%s\n",
+	    (unsigned long long)row_u64(r, "messages"),
+	    (unsigned long long)row_u64(r, "envelopes"),
+	    (unsigned long long)row_u64(r, "covered"),
+	    (unsigned long long)row_u64(r, "problems"),
+	    row_u64(r, "problems") == 1 ? "" : "s");
+	fprintf(s->o.to, "%s read in %llu.%03llus, %s/s, %llu files/s\n",
+	    text_size(size, octets), (unsigned long long)(ms / 1000),
+	    (unsigned long long)(ms % 1000),
+	    text_size(rate, octets * 1000 / (ms + 1)),
+	    (unsigned long long)(row_u64(r, "files") * 1000 / (ms + 1)));
+}
+
+static void
 any_row(struct out_shared *s, const struct row *r)
 {
 	char type[64];
@@ -305,6 +352,9 @@ static const struct layout layouts[] = {
 	{ "message", NULL, message_row },
 	{ "cost", "%TIME    TOTAL    CALLS     AVG     P99     MAX  OPERATION",
 	    cost_row },
+	{ "problem", NULL, problem_row },
+	{ "mend", NULL, mend_row },
+	{ "verified", NULL, verified_row },
 };
 static const struct layout any_layout = { "", NULL, any_row };
 

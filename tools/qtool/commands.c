@@ -1,6 +1,14 @@
 #include "tools/qtool/commands.h"
 
 static const struct qtool_action list = { list_run };
+static const struct qtool_action verify = { verify_run };
+static const struct qtool_action repair = { repair_run };
+static const struct qtool_action convert = { convert_run };
+static const struct qtool_action keylist = { keylist_run };
+static const struct qtool_action keynew = { keynew_run };
+static const struct qtool_action keyrotate = { keyrotate_run };
+static const struct qtool_action keyretire = { keyretire_run };
+static const struct qtool_action keytest = { keytest_run };
 static const struct qtool_action lockstatus = { lockstatus_run };
 
 #define MANY GRAMMAR_MANY
@@ -9,6 +17,29 @@ static const struct qtool_action lockstatus = { lockstatus_run };
 const struct grammar_command commands[] = {
 	{ "list", "[SELECTOR]", 0, MANY, "envelopes, a line each", NULL,
 	    &list },
+	{ "verify", "[ID|FILE...]", 0, MANY,
+	    "what is wrong with the spool [--level names|parse|deep] [--since "
+	    "TIME] [--report FILE]",
+	    NULL, &verify },
+	{ "repair", "", 0, 0,
+	    "mends what verify finds [--yes] [--fix CLASS,...] [--adopt] "
+	    "[--quarantine DIR]",
+	    NULL, &repair },
+	{ "convert", "[ID|FILE...]", 0, MANY,
+	    "another stored form [--comp none|zstd[:LEVEL]] [--enc "
+	    "none|aes-256-gcm[:KID]] [--rate N/s]",
+	    NULL, &convert },
+	{ "key list", "", 0, 0, "the keys, and what they seal", NULL,
+	    &keylist },
+	{ "key new", "", 0, 0,
+	    "a line for the key ring [--kid KID] [--passphrase-file FILE]",
+	    NULL, &keynew },
+	{ "key rotate", "", 0, 0,
+	    "everything sealed gets another key: --to KID", NULL, &keyrotate },
+	{ "key retire", "KID", 1, 1, "for a key that nothing needs", NULL,
+	    &keyretire },
+	{ "key test", "", 0, 0, "whether each key opens what it sealed", NULL,
+	    &keytest },
 	{ "lock status", "", 0, 0, "who works on the spool", NULL,
 	    &lockstatus },
 	{ "help", "[COMMAND]", 0, 2, "this list, or one command", NULL, NULL },

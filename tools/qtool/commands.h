@@ -12,6 +12,14 @@ extern const struct grammar_command commands[];
 extern const size_t ncommands;
 
 int list_run(struct qtool *t, int argc, char *argv[]);
+int verify_run(struct qtool *t, int argc, char *argv[]);
+int repair_run(struct qtool *t, int argc, char *argv[]);
+int convert_run(struct qtool *t, int argc, char *argv[]);
+int keylist_run(struct qtool *t, int argc, char *argv[]);
+int keynew_run(struct qtool *t, int argc, char *argv[]);
+int keyrotate_run(struct qtool *t, int argc, char *argv[]);
+int keyretire_run(struct qtool *t, int argc, char *argv[]);
+int keytest_run(struct qtool *t, int argc, char *argv[]);
 int lockstatus_run(struct qtool *t, int argc, char *argv[]);
 
 #endif

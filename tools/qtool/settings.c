@@ -11,7 +11,6 @@
 #include "queue/seal.h"
 
 #define LINE_LEN 4096
-#define PASSPHRASE_MAX 1024
 
 /* The next word of a line, without its quotes; false at its end. */
 static bool
@@ -162,16 +161,16 @@ wants_passphrase(const char *path)
 	return wants;
 }
 
-static int
-passphrase(const char *ring, const char *file, char word[PASSPHRASE_MAX],
-    char *err, size_t errlen)
+int
+settings_passphrase(const char *ring, const char *file,
+    char word[SETTINGS_PASSPHRASE], char *err, size_t errlen)
 {
 	char prompt[LINE_LEN];
 
 	if (file != NULL)
-		return read_line(file, word, PASSPHRASE_MAX, err, errlen);
+		return read_line(file, word, SETTINGS_PASSPHRASE, err, errlen);
 	snprintf(prompt, sizeof(prompt), "Passphrase of %s: ", ring);
-	if (readpassphrase(prompt, word, PASSPHRASE_MAX, RPP_REQUIRE_TTY) !=
+	if (readpassphrase(prompt, word, SETTINGS_PASSPHRASE, RPP_REQUIRE_TTY) !=
 	    NULL)
 		return 0;
 	snprintf(err, errlen,
@@ -185,7 +184,7 @@ int
 settings_keys(const char *ring, const char *conf, const char *passphrase_file,
     struct keyring **keys, char *err, size_t errlen)
 {
-	char *path = settings_ring(ring, conf), word[PASSPHRASE_MAX];
+	char *path = settings_ring(ring, conf), word[SETTINGS_PASSPHRASE];
 	bool wants;
 	int rc = 0;
 
@@ -194,7 +193,8 @@ settings_keys(const char *ring, const char *conf, const char *passphrase_file,
 		return 0;
 	wants = wants_passphrase(path);
 	if (wants)
-		rc = passphrase(path, passphrase_file, word, err, errlen);
+		rc = settings_passphrase(
+		    path, passphrase_file, word, err, errlen);
 	if (rc == 0) {
 		*keys = keyring_load(path, wants ? word : NULL, err, errlen);
 		if (*keys == NULL)

@@ -29,6 +29,10 @@ char *settings_ring(const char *ring, const char *conf);
 int settings_keys(const char *ring, const char *conf,
     const char *passphrase_file, struct keyring **keys, char *err,
     size_t errlen);
+/* The passphrase of a ring, from the file, else asked for. -1 with a sentence. */
+#define SETTINGS_PASSPHRASE 1024
+int settings_passphrase(const char *ring, const char *file,
+    char word[SETTINGS_PASSPHRASE], char *err, size_t errlen);
 void settings_forget(struct keyring *keys); /* NULL is accepted */
 
 #endif

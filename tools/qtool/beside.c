@@ -1,0 +1,195 @@
+#include "tools/qtool/beside.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/mem.h"
+
+#define FILE_MAX 320
+
+struct pair {
+	char file[FILE_MAX], temp[FILE_MAX];
+};
+
+struct beside {
+	const struct layout *l;
+	struct pair *pairs;
+	size_t n, room;
+	char failed[FILE_MAX];
+};
+
+struct beside *
+beside_new(const struct layout *l)
+{
+	struct beside *b = mem_zalloc(sizeof(*b));
+
+	b->l = l;
+	return b;
+}
+
+void
+beside_free(struct beside *b)
+{
+	if (b == NULL)
+		return;
+	while (b->n > 0)
+		beside_drop(b);
+	free(b->pairs);
+	free(b);
+}
+
+size_t
+beside_count(const struct beside *b)
+{
+	return b->n;
+}
+
+void
+beside_drop(struct beside *b)
+{
+	(void)unlinkat(b->l->root, b->pairs[--b->n].temp, 0);
+}
+
+int
+beside_open(struct beside *b, const char *file)
+{
+	const char *base = strrchr(file, '/');
+	struct pair *p;
+	int fd;
+
+	if (b->n == b->room) {
+		b->room = b->room == 0 ? 16 : b->room * 2;
+		b->pairs = mem_rearray(b->pairs, b->room, sizeof(*b->pairs));
+	}
+	p = &b->pairs[b->n];
+	snprintf(p->file, sizeof(p->file), "%s", file);
+	/* Names of corrupt/ and trash/ may be the same. */
+	snprintf(p->temp, sizeof(p->temp), "incoming/%.200s.%zu.new",
+	    base == NULL ? file : base + 1, b->n);
+	/* Left by one that was killed. */
+	(void)unlinkat(b->l->root, p->temp, 0);
+	if ((fd = layout_open_write(b->l, p->temp, true)) != -1)
+		b->n++;
+	return fd;
+}
+
+int
+beside_put(struct beside *b, const char *file, const void *data, size_t len)
+{
+	int fd = beside_open(b, file), rc, error;
+
+	if (fd == -1)
+		return -1;
+	rc = layout_write_all(fd, data, len);
+	error = errno;
+	if (close(fd) == -1 && rc == 0) {
+		rc = -1;
+		error = errno;
+	}
+	if (rc == -1) {
+		beside_drop(b);
+		errno = error;
+	}
+	return rc;
+}
+
+int
+beside_sync(const struct layout *l)
+{
+#ifdef __linux__
+	return syncfs(l->root);
+#else
+	/* There is none that tells; what counts was flushed by itself. */
+	(void)l;
+	sync();
+	return 0;
+#endif
+}
+
+static int
+sync_file(const struct layout *l, const char *name, int flags)
+{
+	int fd = openat(l->root, name, flags | O_NOFOLLOW | O_CLOEXEC), rc;
+
+	if (fd == -1)
+		return -1;
+	rc = fsync(fd);
+	close(fd);
+	return rc;
+}
+
+/* One flush of everything is cheaper than many small ones. */
+static int
+sync_temps(const struct beside *b)
+{
+	size_t i;
+
+#ifdef __linux__
+	if (b->n > 8)
+		return syncfs(b->l->root);
+#endif
+	for (i = 0; i < b->n; i++)
+		if (sync_file(b->l, b->pairs[i].temp, O_RDONLY) == -1)
+			return -1;
+	return 0;
+}
+
+/* The directories of what was put in place. */
+static int
+sync_dirs(const struct beside *b)
+{
+	char dir[FILE_MAX], last[FILE_MAX] = "";
+	size_t i;
+
+	for (i = 0; i < b->n; i++) {
+		snprintf(dir, sizeof(dir), "%s", b->pairs[i].file);
+		*strrchr(dir, '/') = '\0';
+		if (strcmp(dir, last) == 0)
+			continue;
+		if (sync_file(b->l, dir, O_RDONLY | O_DIRECTORY) == -1)
+			return -1;
+		memcpy(last, dir, sizeof(last));
+	}
+	return 0;
+}
+
+size_t
+beside_settle(struct beside *b,
+    bool (*same)(void *ctx, const char *file, const char *temp), void *ctx,
+    const char **failed)
+{
+	size_t done = 0, i;
+	int error = 0;
+
+	*failed = b->failed;
+	if (b->n > 0)
+		snprintf(b->failed, sizeof(b->failed), "%s", b->pairs[0].file);
+	if (sync_temps(b) == -1) {
+		error = errno;
+		while (b->n > 0)
+			beside_drop(b);
+		errno = error;
+		return 0;
+	}
+	for (i = 0; i < b->n; i++) {
+		struct pair *p = &b->pairs[i];
+
+		if ((same == NULL || same(ctx, p->file, p->temp)) &&
+		    renameat(b->l->root, p->temp, b->l->root, p->file) == 0) {
+			done++;
+			continue;
+		}
+		error = errno;
+		snprintf(b->failed, sizeof(b->failed), "%s", p->file);
+		(void)unlinkat(b->l->root, p->temp, 0);
+	}
+	if (sync_dirs(b) == -1)
+		error = errno;
+	b->n = 0;
+	errno = error;
+	return done;
+}
