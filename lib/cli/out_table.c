@@ -9,6 +9,7 @@
 #define CELL_MAX 2048
 #define ID_MAX 40
 #define ENVELOPE_USED 55 /* columns before the recipient */
+#define WIDE_USED 117 /* before the error */
 #define HOST_WIDTH 30
 #define HOST_USED 66 /* before the error */
 #define COST_USED 49 /* before the operation */
@@ -95,6 +96,22 @@ next_cell(struct out_shared *s, const struct row *r, char span[TEXT_SPAN_MAX])
 	return span_cell(span, next - s->o.now);
 }
 
+/* No part is cut but the last: it was asked for. */
+static void
+put_wide(struct out_shared *s, const struct row *r)
+{
+	const char *why = row_str(r, "error");
+	char cell[CELL_MAX];
+
+	if (why[0] == '\0')
+		why = row_str(r, "reason");
+	fprintf(s->o.to, "%-30s ",
+	    text_printable(cell, sizeof(cell), row_str(r, "rcpt")));
+	text_printable(cell, sizeof(cell), row_str(r, "sender"));
+	fprintf(s->o.to, "%-30s ", cell[0] == '\0' ? "<>" : cell);
+	put_rest(s, WIDE_USED, why);
+}
+
 static void
 envelope_row(struct out_shared *s, const struct row *r)
 {
@@ -108,7 +125,10 @@ envelope_row(struct out_shared *s, const struct row *r)
 	    state_letter(row_str(r, "state")),
 	    (unsigned long long)row_u64(r, "tries"), age, next_cell(s, r, next),
 	    text_size(size, row_u64(r, "message_size")));
-	put_rest(s, ENVELOPE_USED, row_str(r, "rcpt"));
+	if (s->o.wide)
+		put_wide(s, r);
+	else
+		put_rest(s, ENVELOPE_USED, row_str(r, "rcpt"));
 }
 
 /* HOST is a name and its address, which are long: two lines where it is. */
@@ -356,6 +376,8 @@ static const struct layout layouts[] = {
 	{ "mend", NULL, mend_row },
 	{ "verified", NULL, verified_row },
 };
+static const char wide_head[] =
+    "                           SENDER                         ERROR";
 static const struct layout any_layout = { "", NULL, any_row };
 
 static const struct layout *
@@ -375,7 +397,8 @@ list_row(struct out_shared *s, const struct row *r)
 	const struct layout *l = layout_of(r);
 
 	if (l != s->layout && l->head != NULL)
-		fprintf(s->o.to, "%s\n", l->head);
+		fprintf(s->o.to, "%s%s\n", l->head,
+		    l->row == envelope_row && s->o.wide ? wide_head : "");
 	s->layout = l;
 	l->row(s, r);
 }

@@ -8,10 +8,10 @@
 
 static const char *const types[] = { "mta", "mda", "bounce", NULL };
 static const char *const states[] = { "ready", "deferred", "held", "inflight",
-	"paused", "bounce", "corrupt", "trash", "offline", NULL };
+	"paused", "bounce", "corrupt", "locked", "trash", "offline", NULL };
 static const char *const message_states[] = { "ready", "deferred", "held",
-	"inflight", "paused", "bounce", "corrupt", "trash", "offline", "mixed",
-	NULL };
+	"inflight", "paused", "bounce", "corrupt", "locked", "trash", "offline",
+	"mixed", NULL };
 static const char *const phases[] = { "connect", "greeting", "ehlo", "helo",
 	"mail", "rcpt", "data", "end", "session", NULL };
 static const char *const compressions[] = { "none", "zstd", NULL };

@@ -31,7 +31,7 @@ static const char synopsis[] =
     "           [--passphrase-file FILE] [--jobs N] COMMAND [ARGUMENT...]\n";
 
 enum {
-	OPT_KEYRING = 256,
+	OPT_KEYRING = QTOOL_OPTION_LAST,
 	OPT_PASSPHRASE,
 	OPT_JOBS,
 	OPT_VERSION
@@ -73,6 +73,7 @@ qtool_begin(struct qtool *t, enum out_form form)
 {
 	static char host[256];
 	struct out_options o = { .form = t->o.json ? OUT_JSON : form,
+		.wide = t->wide,
 		.to = stdout,
 		.width = terminal_width(),
 		.now = t->now,

@@ -20,6 +20,10 @@
 #include "queue/view.h"
 
 #define QTOOL_OPTIONS 48 /* long ones of one command, ours included */
+/* The long options of a command that have no letter count from the one up to
+ * the other. */
+#define QTOOL_OPTION_FIRST 256
+#define QTOOL_OPTION_LAST 512
 
 struct qtool_options {
 	bool json, quiet, verbose, help;
@@ -34,6 +38,7 @@ struct qtool {
 	struct keyring *keys; /* after qtool_keys(); NULL: there is no ring */
 	struct view *view;
 	struct out *out;
+	bool wide; /* tables of envelopes: to be set before qtool_begin() */
 	int64_t now; /* seconds since the epoch */
 	bool busy; /* a daemon, or another tool, works on the spool */
 	struct option longs[QTOOL_OPTIONS]; /* of the command at hand */

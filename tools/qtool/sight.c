@@ -43,6 +43,8 @@ sight_read(struct sight *s, const struct view_envelope *ve, int64_t now)
 		rc = envelope_parse(&s->e, ve->text, ve->len, why, sizeof(why));
 	else
 		envelope_init(&s->e);
+	s->parsed = ve->text != NULL && rc != ENVELOPE_BROKEN;
+	s->e.id = ve->evpid;
 	if (ve->status == VIEW_LOCKED || m->status == VIEW_LOCKED) {
 		s->state = "locked";
 		snprintf(s->reason, sizeof(s->reason), "%s",
@@ -72,7 +74,7 @@ sight_clear(struct sight *s)
 const char *
 sight_type(const struct sight *s)
 {
-	if (s->e.id == 0)
+	if (!s->parsed)
 		return "";
 	if (s->e.kind == ENVELOPE_BOUNCE)
 		return "bounce";
@@ -96,19 +98,30 @@ put_text(struct buf *b, const char *name, const char *value)
 		record_str(b, name, value);
 }
 
-/* What codec tells, in two words. */
-static void
-put_form(struct buf *b, const struct sight *s)
+const char *
+sight_comp(const struct sight *s)
 {
-	const struct view_message *m = s->ve->message;
+	const char *codec = s->ve->message->codec;
 
-	if (m->codec == NULL)
-		return;
-	record_str(
-	    b, "comp", strstr(m->codec, "zstd") != NULL ? "zstd" : "none");
-	record_str(
-	    b, "enc", strstr(m->codec, "aes") != NULL ? "aes-256-gcm" : "none");
-	put_text(b, "kid", m->kid);
+	return codec == NULL                ? NULL
+	    : strstr(codec, "zstd") != NULL ? "zstd"
+					    : "none";
+}
+
+const char *
+sight_enc(const struct sight *s)
+{
+	const char *codec = s->ve->message->codec;
+
+	return codec == NULL               ? NULL
+	    : strstr(codec, "aes") != NULL ? "aes-256-gcm"
+					   : "none";
+}
+
+const char *
+sight_kid(const struct sight *s)
+{
+	return s->ve->kid[0] != '\0' ? s->ve->kid : s->ve->message->kid;
 }
 
 void
@@ -121,7 +134,7 @@ sight_put(const struct sight *s, bool busy, struct buf *b)
 	record_begin(b, "envelope");
 	record_str(b, "evpid", ident_evpid_text(id, s->ve->evpid));
 	record_str(b, "msgid", ident_msgid_text(id, ident_msgid(s->ve->evpid)));
-	if (e->id != 0)
+	if (s->parsed)
 		record_u64(b, "gen", e->generation);
 	record_str(b, "state", sight_shown_state(s, busy));
 	put_text(b, "type", sight_type(s));
@@ -132,7 +145,7 @@ sight_put(const struct sight *s, bool busy, struct buf *b)
 	put_text(b, "dest", e->destination);
 	record_i64(
 	    b, "arrival_time", e->arrived != 0 ? e->arrived : m->arrived);
-	if (e->id != 0) {
+	if (s->parsed) {
 		record_i64(b, "expires", e->expires);
 		record_u64(b, "tries", e->tries);
 		record_i64(b, "last_try", e->last_try);
@@ -140,7 +153,9 @@ sight_put(const struct sight *s, bool busy, struct buf *b)
 	}
 	record_u64(b, "message_size", m->size);
 	record_u64(b, "stored_bytes", m->stored);
-	put_form(b, s);
+	put_text(b, "comp", sight_comp(s));
+	put_text(b, "enc", sight_enc(s));
+	put_text(b, "kid", sight_kid(s));
 	put_text(b, "error", e->error);
 	if (strcmp(s->state, "held") == 0)
 		put_text(b, "hold_reason", s->reason);

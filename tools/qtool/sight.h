@@ -18,7 +18,8 @@
 
 struct sight {
 	const struct view_envelope *ve;
-	struct envelope e; /* all NULL when it cannot be read */
+	struct envelope e; /* nothing but its id when it cannot be read */
+	bool parsed;
 	const char *state; /* ready deferred held bounce corrupt locked */
 	bool removed; /* by a verb that is not carried out yet */
 	char reason[320]; /* why it is corrupt or locked, or held; "" */
@@ -30,6 +31,11 @@ void sight_clear(struct sight *s);
 
 /* mta mda bounce, or "" */
 const char *sight_type(const struct sight *s);
+/* How its message is stored; NULL: not known. The kid is "" when it is not
+ * sealed. */
+const char *sight_comp(const struct sight *s);
+const char *sight_enc(const struct sight *s);
+const char *sight_kid(const struct sight *s);
 /* With nobody at work on the spool nothing is ready or deferred. */
 const char *sight_shown_state(const struct sight *s, bool busy);
 /* Appends a record of type envelope. */

@@ -1,0 +1,402 @@
+#include "tools/qtool/sift.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/ident.h"
+#include "lib/base/mem.h"
+#include "lib/mail/selector.h"
+#include "tools/qtool/flock.h"
+
+#define PREFIX_MIN 6
+#define IDS_APART 200 /* more than these: one walk over all */
+#define LINE_LEN 4096
+
+struct named {
+	uint64_t lo, hi; /* evpids */
+	char *text; /* as it was given; NULL: from the selector */
+	_Atomic uint64_t found;
+};
+
+struct sift {
+	struct qtool *t;
+	struct buf *text; /* of the selector, so far */
+	struct selector *selector; /* NULL: all */
+	struct named *ids;
+	size_t n;
+	bool given_ids; /* by the caller, not by the selector */
+	bool explain, offline;
+	const struct sift_visitor *to;
+};
+
+struct part {
+	struct sift *f;
+	void *inner;
+	struct flock *flock; /* NULL: each envelope by itself */
+	struct sift_sums sums;
+};
+
+struct sift *
+sift_new(struct qtool *t)
+{
+	struct sift *f = mem_zalloc(sizeof(*f));
+
+	f->t = t;
+	f->text = buf_new(2 * SELECTOR_TEXT_MAX);
+	return f;
+}
+
+void
+sift_free(struct sift *f)
+{
+	size_t i;
+
+	if (f == NULL)
+		return;
+	for (i = 0; i < f->n; i++)
+		free(f->ids[i].text);
+	free(f->ids);
+	buf_free(f->text);
+	selector_free(f->selector);
+	free(f);
+}
+
+static int
+complain(struct sift *f, const char *text, const struct selector_error *e)
+{
+	struct buf *b = buf_new(4 * SELECTOR_TEXT_MAX);
+	int code;
+
+	if (f->t->o.json) {
+		code = qtool_fail(f->t, EXIT_USAGE, "%s: %s", text, e->text);
+	} else {
+		selector_complain(text, e, b);
+		fflush(stdout);
+		fprintf(stderr, "qtool: EX_USAGE: %s%s", buf_text(b),
+		    buf_len(b) > 0 && buf_text(b)[buf_len(b) - 1] == '\n'
+			? ""
+			: "\n");
+		code = EXIT_USAGE;
+	}
+	buf_free(b);
+	return code;
+}
+
+int
+sift_option(struct sift *f, int opt)
+{
+	struct selector_error e;
+
+	if (opt == SIFT_EXPLAIN) {
+		f->explain = true;
+		f->t->o.jobs = 1; /* or some would not be counted */
+		return 1;
+	}
+	if (opt >= 256 || strchr("froyeSRw", opt) == NULL)
+		return 0;
+	if (selector_sugar((char)opt, optarg, f->text, &e) == 0)
+		return 1;
+	(void)complain(f, optarg, &e);
+	return -1;
+}
+
+static void
+add_id(struct sift *f, uint64_t lo, uint64_t hi, const char *text)
+{
+	f->ids = mem_rearray(f->ids, f->n + 1, sizeof(*f->ids));
+	memset(&f->ids[f->n], 0, sizeof(*f->ids));
+	f->ids[f->n].lo = lo;
+	f->ids[f->n].hi = hi;
+	if (text != NULL)
+		f->ids[f->n].text = mem_strdup(text);
+	f->n++;
+}
+
+/* An id, or its beginning. */
+static bool
+take_id(struct sift *f, const char *text)
+{
+	size_t len = strlen(text);
+	unsigned open;
+	uint64_t id;
+
+	if (len < PREFIX_MIN || len > IDENT_EVPID_DIGITS ||
+	    strspn(text, "0123456789abcdef") != len)
+		return false;
+	open = (unsigned)(IDENT_EVPID_DIGITS - len) * 4;
+	id = strtoull(text, NULL, 16) << open;
+	add_id(f, id, open == 0 ? id : id | ((UINT64_C(1) << open) - 1), text);
+	f->given_ids = true;
+	return true;
+}
+
+/* NUL or newline between them. */
+static int
+read_ids(struct sift *f)
+{
+	char line[LINE_LEN];
+	size_t n = 0;
+	int c;
+
+	f->given_ids = true;
+	do {
+		c = getchar();
+		if (c != EOF && c != '\n' && c != '\0') {
+			if (n < sizeof(line) - 1)
+				line[n++] = (char)c;
+			continue;
+		}
+		line[n] = '\0';
+		line[strcspn(line, " \t\r")] = '\0';
+		n = 0;
+		if (line[0] != '\0' && !take_id(f, line))
+			return qtool_fail(f->t, EXIT_USAGE,
+			    "'%.64s' from standard input is no id", line);
+	} while (c != EOF);
+	return EXIT_DONE;
+}
+
+static int
+parse(struct sift *f)
+{
+	struct selector_error e;
+	const uint64_t *ids;
+	struct buf *b;
+	size_t i, n;
+
+	if (buf_len(f->text) == 0)
+		return EXIT_DONE;
+	f->selector = selector_parse(buf_text(f->text), f->t->now, &e);
+	if (f->selector == NULL)
+		return complain(f, buf_text(f->text), &e);
+	b = buf_new(2 * SELECTOR_TEXT_MAX);
+	selector_print(f->selector, b);
+	f->offline = strstr(buf_text(b), "offline") != NULL;
+	buf_free(b);
+	n = f->n > 0 ? 0 : selector_ids(f->selector, &ids);
+	for (i = 0; i < n; i++)
+		add_id(f, ids[i],
+		    ident_rcpt(ids[i]) == 0 ? ids[i] | IDENT_RCPT_MAX : ids[i],
+		    NULL);
+	return EXIT_DONE;
+}
+
+int
+sift_arguments(struct sift *f, int argc, char *argv[], bool must)
+{
+	bool begun = buf_len(f->text) > 0, first = true;
+	int i, code;
+
+	for (i = 0; i < argc; i++) {
+		if (strcmp(argv[i], "-") == 0) {
+			if ((code = read_ids(f)) != EXIT_DONE)
+				return code;
+		} else if (!take_id(f, argv[i])) {
+			if (first && begun)
+				buf_puts(f->text, " && (");
+			else if (!first)
+				buf_puts(f->text, " ");
+			first = false;
+			if (buf_puts(f->text, argv[i]) == -1)
+				return qtool_fail(f->t, EXIT_USAGE,
+				    "the selector is too long");
+		}
+	}
+	if (!first && begun)
+		buf_puts(f->text, ")");
+	if (must && buf_len(f->text) == 0 && !f->given_ids)
+		return qtool_fail(f->t, EXIT_USAGE,
+		    "which? name ids or a selector; the word all names all");
+	return parse(f);
+}
+
+bool
+sift_explains(const struct sift *f)
+{
+	return f->explain;
+}
+
+bool
+sift_is_all(const struct sift *f)
+{
+	return !f->given_ids && f->n == 0 &&
+	    (f->selector == NULL || selector_is_all(f->selector));
+}
+
+/* One of those ids, each of which must name something. */
+static bool
+is_named(struct sift *f, uint64_t evpid)
+{
+	bool named = false;
+	size_t i;
+
+	for (i = 0; i < f->n; i++) {
+		if (evpid < f->ids[i].lo || evpid > f->ids[i].hi)
+			continue;
+		f->ids[i].found++;
+		named = true;
+	}
+	return named;
+}
+
+static void
+judge(void *arg, const struct sight *s, const struct selector_subject *subject)
+{
+	struct part *p = arg;
+	struct sift *f = p->f;
+
+	if (s->removed)
+		return;
+	if (f->given_ids && !is_named(f, s->ve->evpid))
+		return;
+	p->sums.seen++;
+	if (f->selector != NULL && !selector_is_all(f->selector) &&
+	    !selector_match(f->selector, subject))
+		return;
+	p->sums.matched++;
+	if (strcmp(s->state, "locked") == 0) {
+		p->sums.locked++;
+		memcpy(p->sums.kid, sight_kid(s), sizeof(p->sums.kid));
+	}
+	f->to->sight(p->inner, s);
+}
+
+static void *
+begin(void *ctx, unsigned bucket)
+{
+	struct sift *f = ctx;
+	struct part *p = mem_zalloc(sizeof(*p));
+
+	(void)bucket;
+	p->f = f;
+	p->inner = f->to->begin(f->to->ctx);
+	p->flock = flock_new(f->t->view, f->t->now, f->offline && !f->t->busy,
+	    f->selector != NULL && selector_needs_siblings(f->selector), judge,
+	    p);
+	return p;
+}
+
+static void
+on_message(void *part, const struct view_message *m)
+{
+	struct part *p = part;
+
+	(void)m;
+	flock_flush(p->flock);
+}
+
+static void
+on_envelope(void *part, const struct view_envelope *ve)
+{
+	struct part *p = part;
+
+	flock_add(p->flock, ve);
+}
+
+struct walk {
+	struct sift *f;
+	struct sift_sums *sums;
+};
+
+static bool
+end(void *ctx, void *part)
+{
+	struct walk *w = ctx;
+	struct part *p = part;
+	bool more;
+
+	flock_free(p->flock);
+	w->sums->seen += p->sums.seen;
+	w->sums->matched += p->sums.matched;
+	w->sums->locked += p->sums.locked;
+	if (p->sums.kid[0] != '\0')
+		memcpy(w->sums->kid, p->sums.kid, sizeof(w->sums->kid));
+	more = w->f->to->end(w->f->to->ctx, p->inner);
+	free(p);
+	return more;
+}
+
+static void *
+walk_begin(void *ctx, unsigned bucket)
+{
+	struct walk *w = ctx;
+
+	return begin(w->f, bucket);
+}
+
+/* What the selector needs to be read. */
+static unsigned
+needs(const struct sift *f)
+{
+	static const enum selector_field of_heads[] = { SELECT_STATE,
+		SELECT_HELD, SELECT_PAUSED, SELECT_SIZE, SELECT_STORED,
+		SELECT_ENC, SELECT_COMP, SELECT_KID, SELECT_MSG_SIZE,
+		SELECT_MSG_STATE };
+	size_t i;
+
+	if (f->selector == NULL || selector_is_all(f->selector))
+		return 0;
+	for (i = 0; i < sizeof(of_heads) / sizeof(of_heads[0]); i++)
+		if (selector_uses(f->selector, of_heads[i]))
+			return VIEW_TEXTS | VIEW_HEADS;
+	return VIEW_TEXTS;
+}
+
+static int
+found_all(const struct sift *f)
+{
+	size_t i;
+
+	for (i = 0; f->given_ids && i < f->n; i++)
+		if (f->ids[i].found == 0)
+			return qtool_fail(f->t, EXIT_NOINPUT, "no envelope %s",
+			    f->ids[i].text);
+	return EXIT_DONE;
+}
+
+int
+sift_walk(struct sift *f, const struct sift_visitor *to, unsigned want,
+    struct sift_sums *sums)
+{
+	struct walk w = { f, sums };
+	const struct view_visitor visitor = { .begin = walk_begin,
+		.message = on_message,
+		.envelope = on_envelope,
+		.end = end,
+		.ctx = &w };
+	size_t i;
+
+	memset(sums, 0, sizeof(*sums));
+	f->to = to;
+	want |= needs(f);
+	if (f->n > IDS_APART || (f->n == 0 && !f->given_ids))
+		(void)view_walk(f->t->view, &visitor, want);
+	else
+		for (i = 0; i < f->n; i++)
+			view_find(f->t->view, f->ids[i].lo, f->ids[i].hi,
+			    &visitor, want);
+	if (sums->locked > 0)
+		qtool_note(f->t,
+		    "%llu %s locked: the key %s is not at hand (--keyring)",
+		    (unsigned long long)sums->locked,
+		    sums->locked == 1 ? "envelope is" : "envelopes are",
+		    sums->kid);
+	return found_all(f);
+}
+
+void
+sift_explain(struct sift *f, const struct sift_sums *sums)
+{
+	struct buf *b = buf_new(16 * SELECTOR_TEXT_MAX);
+
+	if (f->selector != NULL)
+		selector_explain(f->selector, b);
+	fwrite(buf_data(b), 1, buf_len(b), stdout);
+	printf("%llu of %llu envelopes match; %s\n",
+	    (unsigned long long)sums->matched, (unsigned long long)sums->seen,
+	    (needs(f) & VIEW_HEADS) != 0 ? "envelopes and heads were read"
+		: needs(f) != 0          ? "envelopes were read"
+					 : "nothing had to be read");
+	buf_free(b);
+}
