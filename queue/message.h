@@ -71,11 +71,4 @@ void message_hash_add(struct message_hash *h, const void *data, size_t len);
 void message_hash_end(struct message_hash *h, uint8_t digest[MESSAGE_DIGEST]);
 void message_hash_free(struct message_hash *h); /* NULL is accepted */
 
-/* By codec.h where the form is not plain: to go once nobody asks. */
-uint64_t message_end(const struct message *m);
-ssize_t message_read_body(int fd, uint64_t base, const struct message *m,
-    uint64_t offset, void *data, size_t len);
-ssize_t message_read_record(
-    int fd, uint64_t base, const struct message *m, void *data, size_t len);
-
 #endif

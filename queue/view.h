@@ -21,6 +21,7 @@
 #include "queue/keyring.h"
 #include "queue/layout.h"
 
+struct codec_reader;
 struct view;
 
 enum view_status {
@@ -66,10 +67,12 @@ struct view_message {
 	uint64_t record;
 	uint64_t stored; /* octets it takes, head included */
 	unsigned envelopes; /* live ones */
+	char why[96]; /* room for a reason */
 };
 
 struct view_envelope {
-	uint64_t evpid;
+	uint64_t evpid; /* with recipient 0: of a message in the journal whose
+			 * recipients cannot be known without its key */
 	enum view_status status;
 	const char *reason;
 	enum view_where where; /* its text is from */
@@ -137,15 +140,21 @@ int view_walk(struct view *v, const struct view_visitor *to, unsigned want);
 void view_find(struct view *v, uint64_t lo, uint64_t hi,
     const struct view_visitor *to, unsigned want);
 
-/* The stream of one message, read from front to back and verified on the way:
- * the last read says so, by -1 with a reason when it is damaged. */
+/*
+ * The stream of one message, wherever it stands. NULL with m->status and a
+ * reason when it cannot be had, which is known for a message that can be opened
+ * when its last octets are read.
+ */
 struct view_stream;
 struct view_stream *view_stream_open(
     struct view *v, uint64_t msgid, struct view_message *m);
-const char *view_stream_record(const struct view_stream *s, size_t *len);
-/* Octets of the body; 0 at its end, -1 with view_stream_why(). */
+/* Its record, which the caller frees; NULL: view_stream_why(). */
+char *view_stream_record(struct view_stream *s, size_t *len);
+/* The next octets of the body; 0 at its end, -1 with view_stream_why(). */
 ssize_t view_stream_read(struct view_stream *s, void *data, size_t len);
 const char *view_stream_why(const struct view_stream *s);
+/* For what a view has no word for. */
+struct codec_reader *view_stream_codec(struct view_stream *s);
 void view_stream_close(struct view_stream *s); /* NULL is accepted */
 
 struct view_journal {

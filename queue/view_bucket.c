@@ -296,36 +296,76 @@ open_item(struct view_bucket *b, struct view_item *i)
 	return fd;
 }
 
+/* Whether a slot names a key of the ring: nothing is opened yet. */
+static void
+look_for_key(struct view_bucket *b, struct view_item *i, const char *head)
+{
+	char slot[SEAL_SLOT + 1], kid[KEYRING_KID + 1];
+	uint8_t none[SEAL_DATA_KEY];
+	bool whole = false;
+	unsigned n;
+
+	for (n = 0; n < MESSAGE_SLOTS; n++) {
+		if (!message_slot_parse(head + MESSAGE_SLOT_AT(n), slot) ||
+		    seal_unwrap(NULL, ident_msgid(i->id), slot, none, kid) !=
+			SEAL_NO_KEY)
+			continue;
+		whole = true;
+		if (i->kid[0] == '\0')
+			memcpy(i->kid, kid, sizeof(kid));
+		if (b->v->keys == NULL || keyring_find(b->v->keys, kid) == NULL)
+			continue;
+		memcpy(i->kid, kid, sizeof(kid));
+		judge(i, VIEW_WHOLE, NULL);
+		return;
+	}
+	judge(i, whole ? VIEW_LOCKED : VIEW_BROKEN,
+	    whole ? envfile_reason(ENVFILE_NO_KEY)
+		  : "its key slots are damaged");
+}
+
+static void
+judge_head(
+    struct view_bucket *b, struct view_item *i, const char *head, size_t n)
+{
+	const char *why = message_parse(&i->m, head, n);
+	uint64_t stored;
+
+	if (why == NULL && i->m.msgid != ident_msgid(i->id))
+		why = "its head belongs to another message";
+	if (why != NULL) {
+		memset(&i->m, 0, sizeof(i->m));
+		judge(i, n < MESSAGE_HEAD ? VIEW_TORN : VIEW_BROKEN,
+		    n == 0 ? "empty" : why);
+		return;
+	}
+	/* Of a compressed one the length shows when it is read. */
+	stored = message_stored(&i->m);
+	if (stored != 0 && i->file.stored != stored)
+		judge(i, i->file.stored < stored ? VIEW_TORN : VIEW_BROKEN,
+		    i->file.stored < stored ? "cut short"
+					    : "longer than its head says");
+	else if ((i->m.codec & MESSAGE_SEALED) != 0)
+		look_for_key(b, i, head);
+	else
+		judge(i, VIEW_WHOLE, NULL);
+}
+
 static void
 read_head(struct view_bucket *b, struct view_item *i)
 {
-	char head[MESSAGE_HEAD];
-	const char *why;
+	char head[MESSAGE_HEAD_MAX];
 	ssize_t n;
 	int fd = open_item(b, i);
 
 	if (fd == -1)
 		return;
 	n = pread(fd, head, sizeof(head), 0);
-	if (n == -1) {
+	if (n == -1)
 		fail(i, errno);
-		close(fd);
-		return;
-	}
-	close(fd);
-	why = message_parse(&i->m, head, (size_t)n);
-	if (why == NULL && i->m.msgid != ident_msgid(i->id))
-		why = "its head belongs to another message";
-	if (i->file.stored == 0)
-		judge(i, VIEW_TORN, "empty");
-	else if (why != NULL)
-		judge(i, n < MESSAGE_HEAD ? VIEW_TORN : VIEW_BROKEN, why);
-	else if (i->file.stored < message_end(&i->m))
-		judge(i, VIEW_TORN, "cut short");
-	else if (i->file.stored > message_end(&i->m))
-		judge(i, VIEW_BROKEN, "longer than its head says");
 	else
-		judge(i, VIEW_WHOLE, NULL);
+		judge_head(b, i, head, (size_t)n);
+	close(fd);
 }
 
 static char *
@@ -339,25 +379,42 @@ text_room(struct view_bucket *b, size_t len)
 }
 
 static void
-judge_text(struct view_item *i, const char *text, size_t len)
+judge_text(struct view_bucket *b, struct view_item *i, size_t n)
 {
-	switch (envfile_check(text, len)) {
+	enum envfile_state state;
+	uint64_t sealed;
+	char *to;
+
+	buf_reset(b->clear);
+	state =
+	    envfile_unwrap(b->v->keys, b->file, n, b->clear, &sealed, i->kid);
+	i->len = buf_len(b->clear);
+	to = text_room(b, i->len);
+	memcpy(to, buf_text(b->clear), i->len);
+	to[i->len] = '\0';
+	i->at = b->text_len;
+	b->text_len += i->len + 1;
+	switch (state) {
 	case ENVFILE_WHOLE:
-		if (envfile_id(text, len) == i->id)
+		if (envfile_id(to, i->len) == i->id)
 			judge(i, VIEW_WHOLE, NULL);
 		else
 			judge(i, VIEW_BROKEN,
 			    "its id line names another envelope");
 		break;
 	case ENVFILE_TORN:
-		judge(i, VIEW_TORN, len == 0 ? "empty" : "cut short");
+		judge(i, VIEW_TORN, n == 0 ? "empty" : envfile_reason(state));
 		break;
 	case ENVFILE_EDITED:
-		judge(i, VIEW_EDITED, "edited or damaged");
+		judge(i, VIEW_EDITED, envfile_reason(state));
 		break;
 	case ENVFILE_NO_KEY:
 	case ENVFILE_WRONG_KEY:
-		judge(i, VIEW_LOCKED, "its key is not at hand");
+		if (sealed == i->id)
+			judge(i, VIEW_LOCKED, envfile_reason(state));
+		else
+			judge(i, VIEW_BROKEN,
+			    "its first line names another envelope");
 		break;
 	}
 }
@@ -365,30 +422,22 @@ judge_text(struct view_item *i, const char *text, size_t len)
 static void
 read_text(struct view_bucket *b, struct view_item *i)
 {
-	char *to;
 	ssize_t n;
 	int fd = open_item(b, i);
 
 	if (fd == -1)
 		return;
-	if (i->file.stored > ENVFILE_MAX) {
+	if (i->file.stored > ENVFILE_STORED_MAX) {
 		fail(i, EFBIG);
 		close(fd);
 		return;
 	}
-	to = text_room(b, (size_t)i->file.stored);
-	n = pread(fd, to, (size_t)i->file.stored, 0);
-	if (n == -1) {
+	n = pread(fd, b->file, ENVFILE_STORED_MAX, 0);
+	if (n == -1)
 		fail(i, errno);
-		close(fd);
-		return;
-	}
+	else
+		judge_text(b, i, (size_t)n);
 	close(fd);
-	to[n] = '\0';
-	i->at = b->text_len;
-	i->len = (size_t)n;
-	b->text_len += (size_t)n + 1;
-	judge_text(i, to, (size_t)n);
 }
 
 static bool
@@ -469,6 +518,10 @@ view_bucket_read(struct view *v, unsigned bucket,
 		.to = to,
 		.part = part };
 
+	if ((want & VIEW_TEXTS) != 0) {
+		b.file = mem_zalloc(ENVFILE_STORED_MAX);
+		b.clear = buf_new(ENVFILE_STORED_MAX);
+	}
 	read_names(&b);
 	read_files(&b);
 	view_group_show(&b);
@@ -476,5 +529,7 @@ view_bucket_read(struct view *v, unsigned bucket,
 		close(b.dir);
 	free(b.items);
 	free(b.text);
+	free(b.file);
+	buf_free(b.clear);
 	free(b.again);
 }

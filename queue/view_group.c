@@ -7,8 +7,6 @@
 #include "lib/base/ident.h"
 #include "queue/envfile.h"
 
-#define RECORD_MAX (64u * 1024 * 1024)
-
 /* One message with all that is known of it. */
 struct group {
 	struct view_bucket *b;
@@ -36,15 +34,17 @@ describe(struct group *g)
 	if (g->e != NULL && g->e->put) {
 		vm->where = g->e->where;
 		vm->status = g->e->status;
-		vm->reason = g->e->reason;
+		vm->reason = g->e->status == VIEW_WHOLE ? NULL : g->e->why;
 		vm->stored = g->e->stored;
+		memcpy(vm->kid, g->e->kid, sizeof(vm->kid));
 		m = &g->e->m;
 	} else if (g->m != NULL) {
 		vm->where = VIEW_FILE;
 		vm->status = vm->file.status;
 		vm->reason = vm->file.reason;
 		vm->stored = vm->file.stored;
-		if (vm->file.read && vm->status != VIEW_UNAVAILABLE)
+		memcpy(vm->kid, g->m->kid, sizeof(vm->kid));
+		if (g->m->m.msgid != 0)
 			m = &g->m->m;
 	} else if (g->b->dir == -1) {
 		vm->status = VIEW_UNAVAILABLE;
@@ -55,7 +55,7 @@ describe(struct group *g)
 	}
 	if (m == NULL)
 		return;
-	vm->codec = "plain";
+	vm->codec = message_codec(m->codec);
 	vm->arrived = m->arrived;
 	vm->size = m->size;
 	vm->record = m->record;
@@ -77,8 +77,7 @@ static bool
 rebuild(struct group *g, struct view_envelope *ve)
 {
 	char name[LAYOUT_NAME_MAX];
-	struct message m;
-	char head[MESSAGE_HEAD];
+	struct codec_reader *r;
 	size_t at, n;
 	off_t size;
 	int fd;
@@ -89,12 +88,11 @@ rebuild(struct group *g, struct view_envelope *ve)
 		    layout_message(name, g->msgid), &size);
 		if (fd == -1)
 			return false;
-		if (pread(fd, head, sizeof(head), 0) == sizeof(head) &&
-		    message_parse(&m, head, sizeof(head)) == NULL &&
-		    m.msgid == g->msgid && m.record <= RECORD_MAX) {
-			g->record = view_record_read(g->b->v, fd, 0, &m);
-			g->record_len = (size_t)m.record;
-		}
+		r = codec_open(fd, 0, (uint64_t)size, g->b->v->keys);
+		if (codec_verify(r) == CODEC_OK &&
+		    codec_message(r)->msgid == g->msgid)
+			g->record = view_codec_record(r, &g->record_len);
+		codec_close(r);
 		close(fd);
 	}
 	for (at = 0; g->record != NULL &&
@@ -120,8 +118,10 @@ show_envelope(struct group *g, uint64_t evpid, const struct view_leaf *l,
 
 	if (g->b->to->envelope == NULL)
 		return;
-	if (i != NULL)
+	if (i != NULL) {
 		ve.file = i->file;
+		memcpy(ve.kid, i->kid, sizeof(ve.kid));
+	}
 	if (l != NULL) {
 		ve.where = VIEW_JOURNAL;
 		ve.status = l->status;
@@ -204,6 +204,25 @@ show_orphans(struct group *g)
 			    "an envelope without its message", g->env[k].id);
 }
 
+/* The journal holds it, and its recipients cannot be known. */
+static void
+show_unknown(struct group *g)
+{
+	struct view_bucket *b = g->b;
+	struct view_envelope ve = { .evpid = ident_evpid(g->msgid, 0),
+		.message = &g->vm,
+		.where = VIEW_JOURNAL,
+		.status = g->vm.status,
+		.reason = g->vm.reason };
+
+	memcpy(ve.kid, g->vm.kid, sizeof(ve.kid));
+	ve.verb = view_journal_verb(b->v, ve.evpid, g->e);
+	if (b->to->message != NULL)
+		b->to->message(b->part, &g->vm);
+	if (b->to->envelope != NULL)
+		b->to->envelope(b->part, &ve);
+}
+
 static void
 show_group(struct group *g)
 {
@@ -215,6 +234,11 @@ show_group(struct group *g)
 		g->m = NULL;
 	describe(g);
 	g->vm.envelopes = count_live(g);
+	if (g->vm.envelopes == 0 && g->e != NULL && g->e->put &&
+	    g->vm.status != VIEW_WHOLE && g->e->leaves == 0) {
+		show_unknown(g);
+		return;
+	}
 	if (g->vm.envelopes == 0 && (g->e != NULL || g->m == NULL))
 		return; /* finished; what is left of its files will go */
 	orphan = g->vm.envelopes == 0 && b->range->lo <= (message | 1) &&

@@ -15,6 +15,7 @@ struct view_item {
 	struct view_file file;
 	size_t at, len; /* of an envelope: its text */
 	struct message m; /* of a message, when its head was read */
+	char kid[KEYRING_KID + 1];
 };
 
 struct view_bucket {
@@ -29,6 +30,8 @@ struct view_bucket {
 	size_t count, room;
 	char *text;
 	size_t text_len, text_room;
+	char *file; /* as it is stored */
+	struct buf *clear;
 	uint64_t *again; /* ids at a second look; sorted */
 	size_t agains;
 	bool looked_again;

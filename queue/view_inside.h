@@ -5,6 +5,7 @@
 #define QUEUE_VIEW_INSIDE_H
 
 #include "lib/base/hmap.h"
+#include "queue/codec.h"
 #include "queue/message.h"
 #include "queue/ring.h"
 #include "queue/view.h"
@@ -27,7 +28,7 @@ struct view_entry {
 	bool put; /* it holds the message itself */
 	enum view_where where; /* of it */
 	enum view_status status;
-	const char *reason;
+	char why[96]; /* when it is not whole */
 	char kid[KEYRING_KID + 1];
 	struct message m;
 	uint64_t seq; /* of its put, the first time */
@@ -84,10 +85,9 @@ int view_open_file(
     const struct view *v, int dir, const char *name, off_t *size);
 int view_open_dir(const struct view *v, const char *name);
 
-/* view_stream */
-/* The record of a message in fd at base, as clear text; NULL: not to be had.
- * The caller frees it. */
-char *view_record_read(
-    struct view *v, int fd, uint64_t base, const struct message *m);
+/* Why a reader has no clear stream for us; VIEW_WHOLE when it has. */
+enum view_status view_codec_status(const struct codec_reader *r);
+/* Its record, which the caller frees; NULL: it cannot be had. */
+char *view_codec_record(struct codec_reader *r, size_t *len);
 
 #endif

@@ -103,17 +103,38 @@ take_record(struct view_entry *e, const char *record, size_t len)
 			continue;
 		l = leaf_make(e, ident_rcpt(id));
 		/* A put that was carried on comes after its changes. */
-		if (l->done || l->text != NULL)
+		if (l->done || l->image || l->text != NULL)
 			continue;
 		leaf_text(l, record + at, n);
 	}
+}
+
+/* What a reader of the put tells. */
+static void
+take_reader(struct view_entry *e, struct codec_reader *r)
+{
+	size_t len;
+	char *record;
+
+	e->stored = codec_stored(r);
+	e->status = view_codec_status(r);
+	record = e->status == VIEW_WHOLE ? view_codec_record(r, &len) : NULL;
+	if (record != NULL)
+		take_record(e, record, len);
+	else if (e->status == VIEW_WHOLE)
+		e->status = view_codec_status(r);
+	if (e->status != VIEW_WHOLE)
+		snprintf(e->why, sizeof(e->why), "%s", codec_why(r));
+	snprintf(e->kid, sizeof(e->kid), "%s", codec_kid(r, 0));
+	free(record);
 }
 
 /* The record of a large message stands in its file, moved or not. */
 static void
 take_reference(struct view *v, struct view_entry *e)
 {
-	char name[LAYOUT_NAME_MAX], *record;
+	char name[LAYOUT_NAME_MAX];
+	struct codec_reader *r;
 	off_t size;
 	int fd;
 
@@ -128,14 +149,17 @@ take_reference(struct view *v, struct view_entry *e)
 	if (fd == -1) {
 		e->where = VIEW_NOWHERE;
 		e->status = VIEW_UNAVAILABLE;
-		e->reason = layout_reason(errno);
+		snprintf(e->why, sizeof(e->why), "%s", layout_reason(errno));
 		return;
 	}
-	e->stored = (uint64_t)size;
-	record = view_record_read(v, fd, 0, &e->m);
-	if (record != NULL)
-		take_record(e, record, (size_t)e->m.record);
-	free(record);
+	r = codec_open(fd, 0, (uint64_t)size, v->keys);
+	if (codec_head(r) != 0 && codec_message(r)->msgid == e->msgid) {
+		take_reader(e, r);
+	} else {
+		e->status = VIEW_BROKEN;
+		snprintf(e->why, sizeof(e->why), "%s", codec_why(r));
+	}
+	codec_close(r);
 	close(fd);
 }
 
@@ -169,9 +193,9 @@ take_put(struct view *v, const struct replay_record *rec)
 	const char *p = rec->payload, *end = p + rec->len, *line;
 	char digits[IDENT_TEXT_MAX];
 	uint64_t seq = rec->seq;
-	bool large = false;
-	struct message m;
+	struct codec_reader *r;
 	struct view_entry *e;
+	bool large = false;
 
 	if (rec->len > AGAIN && memcmp(p, "again ", 6) == 0) {
 		memcpy(digits, p + 6, 16);
@@ -187,22 +211,22 @@ take_put(struct view *v, const struct replay_record *rec)
 			return;
 		p = line + 1;
 	}
-	if (message_parse(&m, p, (size_t)(end - p)) != NULL ||
-	    (!large && (uint64_t)(end - p) < message_end(&m)))
-		return;
-	e = entry_make(v, m.msgid);
-	e->m = m;
-	e->put = true;
-	e->seq = seq;
-	if (large) {
-		take_reference(v, e);
-		return;
+	r = codec_open_data(p, (size_t)(end - p), v->keys);
+	if (codec_head(r) != 0) {
+		e = entry_make(v, codec_message(r)->msgid);
+		e->m = *codec_message(r);
+		e->put = true;
+		e->seq = seq;
+		if (large) {
+			take_reference(v, e);
+		} else {
+			e->where = VIEW_JOURNAL;
+			e->slot = rec->slot;
+			e->at = rec->at + (uint64_t)(p - rec->payload);
+			take_reader(e, r);
+		}
 	}
-	e->where = VIEW_JOURNAL;
-	e->slot = rec->slot;
-	e->at = rec->at + (uint64_t)(p - rec->payload);
-	e->stored = (uint64_t)(end - p);
-	take_record(e, p + MESSAGE_HEAD, (size_t)m.record);
+	codec_close(r);
 }
 
 static void
@@ -210,11 +234,24 @@ take_image(struct view *v, uint64_t evpid, const char *text, size_t len)
 {
 	struct view_leaf *l =
 	    leaf_make(entry_make(v, ident_msgid(evpid)), ident_rcpt(evpid));
+	enum envfile_state state;
+	struct buf *clear;
 
 	if (l->done)
 		return;
-	leaf_text(l, text, len);
+	clear = buf_new(ENVFILE_STORED_MAX);
+	state = envfile_unwrap(v->keys, text, len, clear, NULL, l->kid);
+	l->status = state == ENVFILE_NO_KEY || state == ENVFILE_WRONG_KEY
+	    ? VIEW_LOCKED
+	    : state == ENVFILE_WHOLE ? VIEW_WHOLE
+				     : VIEW_EDITED;
+	l->reason = envfile_reason(state);
+	free(l->text);
+	l->text = NULL;
+	if (state == ENVFILE_WHOLE)
+		leaf_text(l, buf_text(clear), buf_len(clear));
 	l->image = true;
+	buf_free(clear);
 }
 
 static struct view_bulk **

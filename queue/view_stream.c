@@ -1,8 +1,5 @@
 /*
  * view_stream - a message's record and body, wherever they stand
- *
- * The digest is computed on the way, so damage is known at the end of the
- * reading at the latest.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -16,61 +13,63 @@
 #define RECORD_MAX (64u * 1024 * 1024)
 
 struct view_stream {
-	struct message m;
-	int fd; /* lent when it is the journal's */
-	bool lent;
-	uint64_t base, offset;
-	struct message_hash *hash;
-	char *record;
-	bool ended;
-	const char *why;
+	struct codec_reader *reader;
+	int fd;
+	bool lent; /* the journal's */
+	uint64_t offset;
 };
 
-char *
-view_record_read(struct view *v, int fd, uint64_t base, const struct message *m)
+enum view_status
+view_codec_status(const struct codec_reader *r)
 {
-	char *record;
+	switch (codec_state(r)) {
+	case CODEC_OK:
+		return VIEW_WHOLE;
+	case CODEC_NO_KEY:
+	case CODEC_WRONG_KEY:
+		return VIEW_LOCKED;
+	case CODEC_DAMAGED:
+		return VIEW_BROKEN;
+	case CODEC_FAILED:
+		break;
+	}
+	return VIEW_UNAVAILABLE;
+}
 
-	(void)v;
-	if (m->record > RECORD_MAX)
+char *
+view_codec_record(struct codec_reader *r, size_t *len)
+{
+	uint64_t size = codec_message(r)->record;
+	char *record;
+	size_t got;
+
+	if (size > RECORD_MAX)
 		return NULL;
-	record = mem_zalloc((size_t)m->record + 1);
-	if (message_read_record(fd, base, m, record, (size_t)m->record) >= 0)
+	record = mem_zalloc((size_t)size + 1);
+	if (codec_read(r, 0, record, (size_t)size, &got) == CODEC_OK &&
+	    got == size) {
+		*len = got;
 		return record;
+	}
 	free(record);
 	return NULL;
 }
 
 static void
-fail(struct view_message *m, enum view_status status, const char *reason)
+fill(struct view_message *m, const struct codec_reader *r)
 {
-	m->status = status;
-	m->reason = reason;
-}
+	const struct message *head = codec_message(r);
 
-/* The head of it at base; false with status and reason. */
-static bool
-take_head(struct view_stream *s, uint64_t msgid, struct view_message *m)
-{
-	char head[MESSAGE_HEAD];
-	const char *why;
-	ssize_t n = pread(s->fd, head, sizeof(head), (off_t)s->base);
-
-	if (n == -1) {
-		fail(m, VIEW_UNAVAILABLE, layout_reason(errno));
-		return false;
-	}
-	why = message_parse(&s->m, head, (size_t)n);
-	if (why == NULL && s->m.msgid != msgid)
-		why = "its head belongs to another message";
-	if (why != NULL)
-		fail(m, n < MESSAGE_HEAD ? VIEW_TORN : VIEW_BROKEN, why);
-	return why == NULL;
+	m->stored = codec_stored(r);
+	m->codec = message_codec(head->codec);
+	m->arrived = head->arrived;
+	m->size = head->size;
+	m->record = head->record;
+	memcpy(m->kid, codec_kid(r, 0), sizeof(m->kid));
 }
 
 static bool
-open_journal(struct view *v, struct view_stream *s, uint64_t msgid,
-    struct view_message *m)
+open_journal(struct view *v, struct view_stream *s, uint64_t msgid)
 {
 	const struct view_entry *e = hmap_get(v->entries, msgid);
 
@@ -78,16 +77,18 @@ open_journal(struct view *v, struct view_stream *s, uint64_t msgid,
 		return false;
 	s->fd = ring_fd(v->ring, e->slot);
 	s->lent = true;
-	s->base = e->at;
-	m->where = VIEW_JOURNAL;
-	m->stored = e->stored;
+	s->reader = codec_open(s->fd, e->at, e->stored, v->keys);
 	/* A daemon may have taken the segment for other mail since: then the
 	 * message has become a file. */
-	return take_head(s, msgid, m) &&
-	    memcmp(s->m.digest, e->m.digest, sizeof(s->m.digest)) == 0;
+	if (codec_head(s->reader) != 0 &&
+	    codec_message(s->reader)->msgid == msgid)
+		return true;
+	codec_close(s->reader);
+	s->reader = NULL;
+	return false;
 }
 
-static bool
+static int
 open_file(struct view *v, struct view_stream *s, uint64_t msgid,
     struct view_message *m)
 {
@@ -96,7 +97,6 @@ open_file(struct view *v, struct view_stream *s, uint64_t msgid,
 	off_t size;
 
 	s->lent = false;
-	s->base = 0;
 	s->fd = -1;
 	if (e != NULL && e->where == VIEW_INCOMING) {
 		m->where = VIEW_INCOMING;
@@ -109,18 +109,12 @@ open_file(struct view *v, struct view_stream *s, uint64_t msgid,
 		    v, v->layout.root, layout_message(name, msgid), &size);
 	}
 	if (s->fd == -1) {
-		fail(m, errno == ENOENT ? VIEW_GONE : VIEW_UNAVAILABLE,
-		    layout_reason(errno));
-		return false;
+		m->status = errno == ENOENT ? VIEW_GONE : VIEW_UNAVAILABLE;
+		m->reason = layout_reason(errno);
+		return -1;
 	}
-	m->stored = (uint64_t)size;
-	if (!take_head(s, msgid, m))
-		return false;
-	if ((uint64_t)size < message_end(&s->m)) {
-		fail(m, VIEW_TORN, "cut short");
-		return false;
-	}
-	return true;
+	s->reader = codec_open(s->fd, 0, (uint64_t)size, v->keys);
+	return 0;
 }
 
 struct view_stream *
@@ -131,72 +125,55 @@ view_stream_open(struct view *v, uint64_t msgid, struct view_message *m)
 	memset(m, 0, sizeof(*m));
 	m->msgid = msgid;
 	s->fd = -1;
-	if (!open_journal(v, s, msgid, m) && !open_file(v, s, msgid, m)) {
+	if (open_journal(v, s, msgid)) {
+		m->where = VIEW_JOURNAL;
+	} else if (open_file(v, s, msgid, m) == -1) {
 		view_stream_close(s);
 		return NULL;
 	}
-	m->status = VIEW_WHOLE;
-	m->reason = NULL;
-	m->codec = "plain";
-	m->arrived = s->m.arrived;
-	m->size = s->m.size;
-	m->record = s->m.record;
-	s->record = view_record_read(v, s->fd, s->base, &s->m);
-	if (s->record == NULL) {
-		fail(m, VIEW_BROKEN, "its record cannot be read");
-		view_stream_close(s);
-		return NULL;
+	fill(m, s->reader);
+	m->status = view_codec_status(s->reader);
+	if (m->status == VIEW_WHOLE &&
+	    codec_message(s->reader)->msgid != msgid) {
+		m->status = VIEW_BROKEN;
+		m->reason = "its head belongs to another message";
+	} else if (m->status != VIEW_WHOLE) {
+		strlcpy(m->why, codec_why(s->reader), sizeof(m->why));
+		m->reason = m->why;
 	}
-	s->hash = message_hash_new();
-	return s;
+	if (m->status == VIEW_WHOLE)
+		return s;
+	view_stream_close(s);
+	return NULL;
 }
 
-const char *
-view_stream_record(const struct view_stream *s, size_t *len)
+char *
+view_stream_record(struct view_stream *s, size_t *len)
 {
-	*len = (size_t)s->m.record;
-	return s->record;
-}
-
-static ssize_t
-end(struct view_stream *s)
-{
-	uint8_t digest[MESSAGE_DIGEST];
-
-	if (!s->ended) {
-		s->ended = true;
-		message_hash_add(s->hash, s->record, (size_t)s->m.record);
-		message_hash_end(s->hash, digest);
-		if (memcmp(digest, s->m.digest, sizeof(digest)) != 0)
-			s->why = "its digest does not fit";
-	}
-	return s->why == NULL ? 0 : -1;
+	return view_codec_record(s->reader, len);
 }
 
 ssize_t
 view_stream_read(struct view_stream *s, void *data, size_t len)
 {
-	ssize_t n;
+	size_t got;
 
-	if (s->why != NULL)
+	if (codec_read_body(s->reader, s->offset, data, len, &got) != CODEC_OK)
 		return -1;
-	if (s->offset >= s->m.size)
-		return end(s);
-	n = message_read_body(s->fd, s->base, &s->m, s->offset, data, len);
-	if (n <= 0) {
-		s->why = n == 0 || errno == EBADMSG ? "cut short"
-						    : layout_reason(errno);
-		return -1;
-	}
-	message_hash_add(s->hash, data, (size_t)n);
-	s->offset += (uint64_t)n;
-	return n;
+	s->offset += got;
+	return (ssize_t)got;
 }
 
 const char *
 view_stream_why(const struct view_stream *s)
 {
-	return s->why;
+	return codec_why(s->reader);
+}
+
+struct codec_reader *
+view_stream_codec(struct view_stream *s)
+{
+	return s->reader;
 }
 
 void
@@ -204,9 +181,8 @@ view_stream_close(struct view_stream *s)
 {
 	if (s == NULL)
 		return;
+	codec_close(s->reader);
 	if (s->fd != -1 && !s->lent)
 		close(s->fd);
-	message_hash_free(s->hash);
-	free(s->record);
 	free(s);
 }

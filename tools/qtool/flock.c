@@ -6,7 +6,7 @@
 #include "lib/base/ident.h"
 #include "lib/base/mem.h"
 #include "lib/mail/selector_envelope.h"
-#include "tools/qtool/letter.h"
+#include "tools/qtool/content.h"
 
 /* One envelope, with copies of what was lent. */
 struct member {
@@ -25,8 +25,8 @@ struct flock {
 	struct view_message message;
 	struct member *members;
 	size_t n, room;
-	uint64_t open; /* the message that letter is of; 0: none */
-	struct letter *letter; /* NULL: not read, or not to be read */
+	uint64_t open; /* the message that content is of; 0: none */
+	struct content *content; /* NULL: not read, or not to be read */
 	bool whole; /* with its body */
 };
 
@@ -65,18 +65,18 @@ on_message(void *ctx, enum selector_field field, const char *header,
 	bool body = field == SELECT_BODY;
 
 	if (f->open != msgid || (body && !f->whole)) {
-		letter_free(f->letter);
-		f->letter = letter_open(f->view, msgid, !body);
+		content_free(f->content);
+		f->content = content_open(f->view, msgid, !body);
 		f->open = msgid;
 		f->whole = body;
 	}
-	if (f->letter == NULL)
+	if (f->content == NULL)
 		return false;
 	if (body)
-		v->text = letter_text(f->letter);
+		v->text = content_text(f->content);
 	else
-		v->text = letter_field(
-		    f->letter, field == SELECT_SUBJECT ? "Subject" : header);
+		v->text = content_field(
+		    f->content, field == SELECT_SUBJECT ? "Subject" : header);
 	return v->text != NULL;
 }
 
@@ -183,7 +183,7 @@ flock_free(struct flock *f)
 	if (f == NULL)
 		return;
 	flock_flush(f);
-	letter_free(f->letter);
+	content_free(f->content);
 	free(f->members);
 	free(f);
 }

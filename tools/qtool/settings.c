@@ -170,8 +170,8 @@ settings_passphrase(const char *ring, const char *file,
 	if (file != NULL)
 		return read_line(file, word, SETTINGS_PASSPHRASE, err, errlen);
 	snprintf(prompt, sizeof(prompt), "Passphrase of %s: ", ring);
-	if (readpassphrase(prompt, word, SETTINGS_PASSPHRASE, RPP_REQUIRE_TTY) !=
-	    NULL)
+	if (readpassphrase(
+		prompt, word, SETTINGS_PASSPHRASE, RPP_REQUIRE_TTY) != NULL)
 		return 0;
 	snprintf(err, errlen,
 	    "%s wants a passphrase, and there is no terminal to ask on: say "

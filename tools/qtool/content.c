@@ -1,4 +1,4 @@
-#include "tools/qtool/letter.h"
+#include "tools/qtool/content.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,24 +9,24 @@
 
 #define CHUNK 65536u
 
-struct letter {
+struct content {
 	struct buf *text;
 	char *value;
 };
 
-struct letter *
-letter_open(struct view *v, uint64_t msgid, bool header)
+struct content *
+content_open(struct view *v, uint64_t msgid, bool header)
 {
 	struct view_message m;
 	struct view_stream *s = view_stream_open(v, msgid, &m);
-	struct letter *l;
+	struct content *l;
 	uint8_t *room;
 	ssize_t n = 1;
 
 	if (s == NULL)
 		return NULL;
 	l = mem_zalloc(sizeof(*l));
-	l->text = buf_new(LETTER_MAX);
+	l->text = buf_new(CONTENT_MAX);
 	while (n > 0 && (room = buf_room(l->text, CHUNK)) != NULL) {
 		n = view_stream_read(s, room, CHUNK);
 		buf_truncate(l->text,
@@ -42,12 +42,12 @@ letter_open(struct view *v, uint64_t msgid, bool header)
 		*room = ' ';
 	if (n != -1)
 		return l;
-	letter_free(l);
+	content_free(l);
 	return NULL;
 }
 
 void
-letter_free(struct letter *l)
+content_free(struct content *l)
 {
 	if (l == NULL)
 		return;
@@ -88,7 +88,7 @@ unfold(const char *at)
 }
 
 const char *
-letter_field(struct letter *l, const char *name)
+content_field(struct content *l, const char *name)
 {
 	const char *at = buf_text(l->text), *colon;
 	size_t len = strlen(name);
@@ -108,7 +108,7 @@ letter_field(struct letter *l, const char *name)
 }
 
 const char *
-letter_text(const struct letter *l)
+content_text(const struct content *l)
 {
 	return buf_text(l->text);
 }
