@@ -205,6 +205,7 @@ install: all
 	@sh contrib/users.sh
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/libexec \
 		$(DESTDIR)$(PREFIX)/share/man/man5 \
+		$(DESTDIR)$(PREFIX)/share/man/man7 \
 		$(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(SYSCONFDIR)
 	install -m 755 $(BUILD)/smtpd $(BUILD)/smtpctl $(BUILD)/qtool \
 		$(DESTDIR)$(PREFIX)/sbin
@@ -212,6 +213,7 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/bin
 	ln -sf ../sbin/smtpctl $(DESTDIR)$(PREFIX)/bin/mailq
 	install -m 644 man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5
+	install -m 644 man/*.7 $(DESTDIR)$(PREFIX)/share/man/man7
 	install -m 644 man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
 	test -e $(DESTDIR)$(SYSCONFDIR)/smtpd.conf || \
 		install -m 644 contrib/smtpd.conf $(DESTDIR)$(SYSCONFDIR)
@@ -227,6 +229,8 @@ uninstall:
 	rmdir $(DESTDIR)$(SYSCONFDIR) 2>/dev/null || true
 	cd man && for m in *.5; do \
 		rm -f $(DESTDIR)$(PREFIX)/share/man/man5/$$m; done
+	cd man && for m in *.7; do \
+		rm -f $(DESTDIR)$(PREFIX)/share/man/man7/$$m; done
 	cd man && for m in *.8; do \
 		rm -f $(DESTDIR)$(PREFIX)/share/man/man8/$$m; done
 
