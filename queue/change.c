@@ -124,6 +124,7 @@ mark_done(struct queue *q, struct entry *e, uint64_t evpid)
 	blob_unref(l->blob);
 	l->blob = NULL;
 	(void)tally_del(q->tally, evpid);
+	cache_drop(q->cache, evpid);
 	lock_del(q, evpid);
 	if (tally_count(q->tally, e->m.msgid) == 0)
 		shelf_drop(q->shelf, e->m.msgid);
@@ -242,6 +243,7 @@ queue_image(struct queue *q, uint64_t evpid, const char *text, size_t len,
 	leaf_text(l, c->text, 0, len);
 	l->dirty = l->image = true;
 	l->locked = false;
+	cache_drop(q->cache, evpid);
 	lock_del(q, evpid);
 	/* An edit that was read may be overwritten by what came of it. */
 	if (l->seen != 0)

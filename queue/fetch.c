@@ -25,6 +25,7 @@ struct fetch {
 	bool differs;
 	bool raw; /* queue_envelope_file */
 	bool again; /* read for the second time */
+	uint64_t word; /* of the cache */
 	void (*cb)(void *, enum queue_status, const char *, size_t);
 	void (*file_cb)(void *, enum queue_status, const char *, size_t, bool);
 	void *ctx;
@@ -108,6 +109,25 @@ remember_edit(struct queue *q, const struct fetch *f)
 	l->seen = f->seen;
 }
 
+/* What its file said a moment ago. */
+static bool
+from_cache(struct queue *q, uint64_t evpid,
+    void (*cb)(void *ctx, enum queue_status, const char *text, size_t len),
+    void *ctx)
+{
+	size_t len;
+	const char *text = cache_get(q->cache, evpid, q->now, &len);
+	char *copy;
+
+	if (text == NULL)
+		return false;
+	q->stats.hits++;
+	copy = mem_strndup(text, len); /* cb may change the envelope */
+	cb(ctx, QUEUE_OK, copy, len);
+	free(copy);
+	return true;
+}
+
 /* What is in memory now. False: nothing, its file is the truth. */
 static bool
 from_memory(struct queue *q, uint64_t evpid,
@@ -155,6 +175,9 @@ answer_fetch(struct fetch *f)
 {
 	struct queue *q = f->job.q;
 
+	if (f->status == QUEUE_OK)
+		cache_put(
+		    q->cache, f->evpid, f->word, text_of(f), length_of(f));
 	if (from_memory(q, f->evpid, f->cb, f->ctx))
 		return false;
 	if (f->status == QUEUE_OK || f->again || q->closing) {
@@ -174,6 +197,7 @@ finish_fetch(struct job *j)
 	struct fetch *f = (struct fetch *)(void *)j;
 
 	if (f->raw) {
+		cache_drop(j->q->cache, f->evpid);
 		remember_edit(j->q, f);
 		f->file_cb(f->ctx,
 		    f->status == QUEUE_DAMAGED ? QUEUE_OK : f->status,
@@ -209,9 +233,10 @@ queue_envelope(struct queue *q, uint64_t evpid,
 {
 	struct fetch *f;
 
-	if (from_memory(q, evpid, cb, ctx))
+	if (from_memory(q, evpid, cb, ctx) || from_cache(q, evpid, cb, ctx))
 		return;
 	f = fetch_new(q, evpid, ctx);
+	f->word = cache_expect(q->cache, evpid, q->now);
 	f->cb = cb;
 	crew_submit(q->crew, &f->job, true);
 }

@@ -15,6 +15,7 @@
 #include "lib/base/buf.h"
 #include "lib/base/hmap.h"
 #include "queue/codec.h"
+#include "queue/cache.h"
 #include "queue/commit.h"
 #include "queue/crew.h"
 #include "queue/layout.h"
@@ -132,6 +133,7 @@ struct queue {
 	struct unlock *unlock; /* locked files are tried with another ring */
 	bool unlock_again;
 	struct shelf *shelf; /* readers between two pieces of a body */
+	struct cache *cache; /* texts of envelopes that are in files */
 
 	size_t large, put_max, body_cap;
 	unsigned settle_ms, reserve_percent;

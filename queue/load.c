@@ -510,6 +510,7 @@ finish_discovery(struct job *j)
 		w->count = 0;
 	}
 	for (i = 0; i < w->count; i++) {
+		cache_drop(q->cache, w->found[i].id);
 		if (ident_rcpt(w->found[i].id) == 0) {
 			m = &w->found[i];
 			fresh[n++] = *m;

@@ -23,6 +23,7 @@
 #define FINISHED_LINES (256u * 1024)
 #define SLOW_MS 1000
 #define SLOW_SHOWN_MS 10000
+#define CACHE_OCTETS (8u * 1024 * 1024)
 #define TOUCHED_MAX (64u * 1024 * 1024)
 
 static void
@@ -83,6 +84,7 @@ queue_free(struct queue *q)
 	keys_free(q);
 	tally_free(q->tally);
 	trouble_free(q->trouble);
+	cache_free(q->cache);
 	buf_free(q->finished);
 	buf_free(q->touched);
 	free(q);
@@ -97,6 +99,7 @@ queue_open(const struct queue_options *o, char *err, size_t errlen)
 	q->layout.root = q->layout.lock = -1;
 	q->tally = tally_new();
 	q->trouble = trouble_new();
+	q->cache = cache_new(o->cache == 0 ? CACHE_OCTETS : o->cache);
 	q->entries = hmap_new();
 	q->txns = hmap_new();
 	q->locks = hmap_new();
@@ -290,6 +293,7 @@ queue_stats(struct queue *q, struct queue_stats *s)
 	s->flush_us_p99 = c.flush_us_p99;
 	s->flush_us_max = c.flush_us_max;
 	s->body_bytes = q->body_bytes;
+	s->cached_bytes = cache_octets(q->cache);
 	ring_use(q->ring, &s->journal_size, &s->journal_used);
 	if (q->blocks_all > 0)
 		s->free_blocks_percent =

@@ -40,6 +40,7 @@ struct queue_options {
 	size_t large; /* bodies over this go through incoming/; 0: 256 KiB */
 	unsigned settle_ms; /* 0: 1000; UINT_MAX: at once */
 	size_t body_cap; /* memory for bodies; 0: 64 MiB */
+	size_t cache; /* memory for envelopes read from files; 0: 8 MiB */
 	unsigned workers; /* 0: 2 */
 	unsigned reserve_percent; /* of blocks and inodes; 0: 2, UINT_MAX:
 				   * none */
@@ -197,6 +198,7 @@ struct queue_stats {
 	uint64_t messages; /* live */
 	uint64_t commits, groups, flushes; /* since open */
 	uint64_t body_bytes; /* in memory now */
+	uint64_t cached_bytes; /* of envelopes that were read from files */
 	uint64_t hits, misses; /* reads from memory, from files */
 	uint64_t settled, unlinked;
 	uint64_t journal_size, journal_used;

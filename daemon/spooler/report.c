@@ -511,6 +511,7 @@ count_queue(struct spooler *s)
 	answer_counter(p, "unlinked", &s->stats.unlinked);
 	answer_counter(p, "reads_from_memory", &s->stats.hits);
 	answer_counter(p, "reads_from_files", &s->stats.misses);
+	answer_counter(p, "cached_bytes", &s->stats.cached_bytes);
 }
 
 void

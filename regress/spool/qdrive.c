@@ -9,12 +9,13 @@
  *   qdrive SPOOL bulk VERB [MSG]  a bulk verb for all or for one message, as
  *                                 recipient 0000; then _exit at once
  *   qdrive SPOOL defer            a new image for everything
+ *   qdrive SPOOL read N           reads every envelope, N times over
  *   qdrive SPOOL crash ...        put, defer or drain without settling: _exit
  *   qdrive KID newkey STATE       a line for a key ring
  *
  * Lines on stdout: ACK, DONE, ENV, LOCKED, ANOMALY, BULK, STATS. A body is made of its
  * message id, so that a torn or a strange one is seen. The environment sets
- * options: SEGMENT, SEGMENTS, SETTLE, LARGE, CAP, SYNC, RESERVE, QUIET (no lines
+ * options: SEGMENT, SEGMENTS, SETTLE, LARGE, CAP, CACHE, SYNC, RESERVE, QUIET (no lines
  * for single envelopes), CALM (ms before LOADED), REST (ms before the end),
  * OWNER (a uid to become after opening), ZSTD (level), KEYS (a ring's file),
  * SEAL, REKEY (a ring's file that comes when all is loaded).
@@ -345,6 +346,34 @@ change_all(struct drive *d, bool done)
 		turn(d, 100);
 }
 
+static void
+on_text(void *ctx, enum queue_status status, const char *text, size_t len)
+{
+	struct drive *d = ctx;
+
+	(void)text;
+	d->open--;
+	if (status != QUEUE_OK || len == 0)
+		d->refused++;
+}
+
+static void
+read_all(struct drive *d, int times)
+{
+	size_t i;
+
+	for (; times > 0; times--) {
+		for (i = 0; i < d->count; i++) {
+			d->open++;
+			queue_envelope(d->q, d->live[i], on_text, d);
+			while (d->open > 64)
+				turn(d, 100);
+		}
+		while (d->open > 0)
+			turn(d, 100);
+	}
+}
+
 static unsigned
 number(const char *name)
 {
@@ -415,13 +444,16 @@ show_stats(struct drive *d, uint64_t began)
 	queue_stats(d->q, &s);
 	say("STATS ms=%llu messages=%llu commits=%llu groups=%llu "
 	    "flushes=%llu settled=%llu unlinked=%llu refused=%u "
-	    "anomalies=%llu locked=%llu alarm=%s\n",
+	    "anomalies=%llu locked=%llu hits=%llu misses=%llu "
+	    "cached=%llu alarm=%s\n",
 	    (unsigned long long)(mono_ms() - began),
 	    (unsigned long long)s.messages, (unsigned long long)s.commits,
 	    (unsigned long long)s.groups, (unsigned long long)s.flushes,
 	    (unsigned long long)s.settled, (unsigned long long)s.unlinked,
 	    d->refused, (unsigned long long)s.anomalies,
-	    (unsigned long long)s.locked, s.alarm);
+	    (unsigned long long)s.locked, (unsigned long long)s.hits,
+	    (unsigned long long)s.misses, (unsigned long long)s.cached_bytes,
+	    s.alarm);
 }
 
 static void
@@ -461,6 +493,8 @@ act(struct drive *d, int argc, char **argv, uint64_t began)
 		change_all(d, true);
 	else if (strcmp(verb, "defer") == 0)
 		change_all(d, false);
+	else if (strcmp(verb, "read") == 0)
+		read_all(d, argc > 3 ? atoi(argv[3]) : 1);
 	else if (strcmp(verb, "bulk") == 0) {
 		d->open = 1;
 		if (argc > 4)
@@ -564,6 +598,7 @@ main(int argc, char **argv)
 	o.settle_ms = number("SETTLE");
 	o.large = number("LARGE");
 	o.body_cap = number("CAP");
+	o.cache = number("CACHE");
 	o.sync_files = number("SYNC") != 0;
 	o.reserve_percent =
 	    number("RESERVE") == 0 ? UINT_MAX : number("RESERVE");
