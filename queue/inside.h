@@ -198,6 +198,7 @@ struct queue {
 	unsigned retries; /* that may begin now */
 	uint64_t retries_at; /* ms: when they were counted */
 	char open_alarm[256]; /* found at the start */
+	char open_note[96]; /* where an unfinished write was kept */
 };
 
 /* entry */
@@ -255,7 +256,8 @@ bool accept_hungry(const struct queue *q); /* over the cap for bodies */
 int restore(struct queue *q, char *err, size_t errlen);
 
 /* The envelopes of a put's record. */
-void restore_record(struct entry *e, const char *record, size_t len);
+/* False: it is damaged. */
+bool restore_record(struct entry *e, const char *record, size_t len);
 
 /* load */
 void load_new(struct queue *q); /* from here on nothing is forgotten */

@@ -12,6 +12,7 @@
 #include "lib/base/mem.h"
 
 #define SEGMENT_MAGIC "spoolkit-journal 1 segment="
+#define SEGMENT_HEAD 166u /* octets of the line */
 #define GROUP_CHECKED 45u /* octets before its checksum */
 #define RECORD_CHECKED 34u
 
@@ -124,10 +125,11 @@ journal_segment_print(
 	    s->number, s->run, s->first, s->size, secret);
 	snprintf(block + n, JOURNAL_BLOCK - (size_t)n, "%08x\n",
 	    (unsigned)crc32c(0, block, (size_t)n));
+	memcpy(block + JOURNAL_HEAD_COPY, block, SEGMENT_HEAD);
 }
 
-bool
-journal_segment_parse(struct journal_segment *s, const char *block, size_t len)
+static bool
+parse_head(struct journal_segment *s, const char *block)
 {
 	static const struct {
 		const char *name;
@@ -137,8 +139,6 @@ journal_segment_parse(struct journal_segment *s, const char *block, size_t len)
 	uint64_t v[4], byte, crc;
 	size_t i, n;
 
-	if (len < JOURNAL_BLOCK)
-		return false;
 	for (i = 0; i < 4; i++) {
 		n = strlen(fields[i].name);
 		if (memcmp(block + fields[i].at - n, fields[i].name, n) != 0 ||
@@ -160,6 +160,13 @@ journal_segment_parse(struct journal_segment *s, const char *block, size_t len)
 	s->first = v[2];
 	s->size = v[3];
 	return true;
+}
+
+bool
+journal_segment_parse(struct journal_segment *s, const char *block, size_t len)
+{
+	return len >= JOURNAL_BLOCK &&
+	    (parse_head(s, block) || parse_head(s, block + JOURNAL_HEAD_COPY));
 }
 
 /* g1 <first> <flushed> <length> <checksum>LF */

@@ -16,6 +16,7 @@
 #include <sys/uio.h>
 
 #define JOURNAL_BLOCK 4096u
+#define JOURNAL_HEAD_COPY 2048u /* where the head stands again */
 #define JOURNAL_SECRET 16
 #define JOURNAL_GROUP_HEAD 63u
 #define JOURNAL_RECORD_HEAD 52u
@@ -58,9 +59,11 @@ void journal_key_set(
     struct journal_key *k, const uint8_t secret[JOURNAL_SECRET]);
 void journal_key_free(struct journal_key *k); /* NULL is accepted */
 
-/* Fills a block of zeros with the head. */
+/* Fills a block of zeros with the head, twice: one damaged sector must not
+ * take the secret away, without which nothing of the segment can be read. */
 void journal_segment_print(
     const struct journal_segment *s, char block[JOURNAL_BLOCK]);
+/* By either copy. */
 bool journal_segment_parse(
     struct journal_segment *s, const char *block, size_t len);
 

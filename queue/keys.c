@@ -192,9 +192,10 @@ finish_reopen(struct job *j)
 
 	q->pins[r->slot]--;
 	e->pending--;
-	if (r->record != NULL) {
+	if (r->record != NULL &&
+	    restore_record(
+		e, r->record, (size_t)codec_message(r->reader)->record)) {
 		e->m = *codec_message(r->reader);
-		restore_record(e, r->record, (size_t)e->m.record);
 		open_leaves(q, e);
 		report_leaves(q, e);
 		e->locked = false;

@@ -100,7 +100,8 @@ report_locked(struct queue *q, uint64_t evpid, const char *kid, uint64_t size,
 	if (ident_rcpt(evpid) != 0)
 		(void)tally_add(q->tally, evpid);
 	lock_add(q, evpid, kid);
-	snprintf(why, sizeof(why), "%s: %s", reason, kid);
+	snprintf(
+	    why, sizeof(why), "%s%s%s", reason, *kid == '\0' ? "" : ": ", kid);
 	if (!q->has_loader)
 		return;
 	if (q->loader.locked != NULL)
@@ -263,6 +264,7 @@ take_changed(struct queue *q, struct walk *w, struct entry *e,
 static unsigned
 take_put(struct queue *q, struct entry *e, const struct found *found, size_t n)
 {
+	char name[LAYOUT_NAME_MAX];
 	unsigned i, count = 0;
 	struct leaf *l;
 
@@ -284,7 +286,12 @@ take_put(struct queue *q, struct entry *e, const struct found *found, size_t n)
 	e->found = n > 0;
 	if (e->locked)
 		report_locked(q, ident_evpid(e->m.msgid, 0), e->kid, e->m.size,
-		    e->m.arrived, "sealed by a key that is not at hand");
+		    e->m.arrived,
+		    e->kid[0] == '\0' ? "its record is damaged"
+				      : "sealed by a key that is not at hand");
+	else if (e->leaves == 0)
+		anomaly(q, layout_incoming(name, e->m.msgid),
+		    "a large message was accepted, and its file is gone");
 	return count;
 }
 
@@ -484,6 +491,9 @@ queue_load(struct queue *q, const struct queue_loader *l)
 	bulk_report(q);
 	if (q->open_alarm[0] != '\0')
 		q->stats.anomalies++;
+	if (q->open_note[0] != '\0')
+		anomaly(q, q->open_note,
+		    "the end of the journal, a write that was not finished");
 	ask(q);
 }
 

@@ -26,7 +26,7 @@ struct scan {
 	struct found *found;
 	size_t count, room;
 	uint64_t flushed; /* the highest any group names */
-	uint64_t torn_at; /* where the first odd group stands; 0: none */
+	size_t torn_at; /* where the first odd group stands; 0: none */
 	size_t torn_len;
 	bool cut;
 	uint64_t valid; /* when cut */
@@ -87,18 +87,60 @@ scan_records(struct replayer *p, struct scan *s, size_t at, size_t end,
 	return good;
 }
 
-/* Whether a block is a group of this run whose head was damaged, and not
- * zeros or what an earlier lap left. */
-static bool
+/* How far a group of this run reaches whose head was damaged and whose number
+ * still tells; 0 for zeros and what an earlier lap left. */
+static size_t
 claims(const char *data, size_t len, uint64_t expected)
 {
-	char first[17];
+	char digits[17];
+	size_t n;
 
 	if (len < JOURNAL_GROUP_HEAD || memcmp(data, "g1 ", 3) != 0)
-		return false;
-	memcpy(first, data + 3, 16);
-	first[16] = '\0';
-	return strtoull(first, NULL, 16) == expected;
+		return 0;
+	memcpy(digits, data + 3, 16);
+	digits[16] = '\0';
+	if (strtoull(digits, NULL, 16) != expected)
+		return 0;
+	memcpy(digits, data + 37, 8);
+	digits[8] = '\0';
+	n = journal_group_size(strtoul(digits, NULL, 16));
+	return n < len ? n : len;
+}
+
+/* The same by a record of this run that begins in the block: whatever became
+ * of the group's head, something was written here. */
+static size_t
+records_reach(
+    struct replayer *p, const char *data, size_t len, uint64_t expected)
+{
+	const char *at = data,
+		   *end = data + (len < JOURNAL_BLOCK ? len : JOURNAL_BLOCK);
+	struct journal_record r;
+	size_t reach = 0, next;
+	char digits[17];
+
+	while ((at = memmem(at, (size_t)(end - at), "j1 ", 3)) != NULL) {
+		next = (size_t)(at - data);
+		if (len - next < JOURNAL_RECORD_HEAD)
+			break;
+		memcpy(digits, at + 3, 16);
+		digits[16] = '\0';
+		/* Those of earlier laps are told by their numbers already. */
+		if (strtoull(digits, NULL, 16) >= expected &&
+		    journal_record_parse(p->key, &r, at, len - next))
+			reach = next + journal_record_size(r.length);
+		at++;
+	}
+	return (reach + JOURNAL_BLOCK - 1) / JOURNAL_BLOCK * JOURNAL_BLOCK;
+}
+
+static void
+note_torn(struct scan *s, size_t at, size_t len)
+{
+	if (s->torn_at != 0 || len == 0)
+		return;
+	s->torn_at = at;
+	s->torn_len = len < s->len - at ? len : s->len - at;
 }
 
 static void
@@ -106,7 +148,7 @@ scan_segment(struct replayer *p, struct scan *s)
 {
 	uint64_t expected = s->head.first;
 	struct journal_group g;
-	size_t at, size;
+	size_t at, size, reach, claimed;
 
 	journal_key_set(p->key, s->head.secret);
 	for (at = JOURNAL_BLOCK; at < s->len; at += size) {
@@ -114,18 +156,16 @@ scan_segment(struct replayer *p, struct scan *s)
 		if (!journal_group_parse(
 			p->key, &g, s->data + at, s->len - at) ||
 		    g.first < expected) {
-			if (s->torn_at == 0 &&
-			    claims(s->data + at, s->len - at, expected)) {
-				s->torn_at = at;
-				s->torn_len = size;
-			}
+			if (s->torn_at != 0)
+				continue;
+			claimed = claims(s->data + at, s->len - at, expected);
+			reach = records_reach(
+			    p, s->data + at, s->len - at, expected);
+			note_torn(s, at, reach > claimed ? reach : claimed);
 			continue;
 		}
 		if (g.length > s->len - at - JOURNAL_GROUP_HEAD) {
-			if (s->torn_at == 0) {
-				s->torn_at = at;
-				s->torn_len = s->len - at;
-			}
+			note_torn(s, at, s->len - at);
 			continue;
 		}
 		size = journal_group_size(g.length);
@@ -133,11 +173,8 @@ scan_segment(struct replayer *p, struct scan *s)
 			s->flushed = g.flushed;
 		expected = g.first;
 		if (!scan_records(p, s, at + JOURNAL_GROUP_HEAD,
-			at + JOURNAL_GROUP_HEAD + g.length, &expected) &&
-		    s->torn_at == 0) {
-			s->torn_at = at;
-			s->torn_len = size;
-		}
+			at + JOURNAL_GROUP_HEAD + g.length, &expected))
+			note_torn(s, at, size);
 	}
 }
 
@@ -150,8 +187,9 @@ read_segment(struct scan *s, int fd)
 
 	if (fstat(fd, &st) == -1)
 		return -1;
-	/* A file cut short is read as far as it goes. */
-	s->len = (size_t)st.st_size / JOURNAL_BLOCK * JOURNAL_BLOCK;
+	/* A file cut short is read as far as it goes, and is zeros then. */
+	s->len = ((size_t)st.st_size + JOURNAL_BLOCK - 1) / JOURNAL_BLOCK *
+	    JOURNAL_BLOCK;
 	s->data = malloc(s->len + 1);
 	if (s->data == NULL)
 		return -1;
@@ -203,16 +241,20 @@ read_marks(struct replayer *p, const struct scan *s)
 	}
 }
 
+/* Never acknowledged, as far as anybody can tell; or the last that was written
+ * is damaged. What it may have been is told and kept. */
 static void
-keep_torn(const struct layout *l, const struct scan *s, const char *reason)
+keep_torn(const struct layout *l, const struct scan *s, const char *reason,
+    struct replay_result *result)
 {
 	char name[LAYOUT_NAME_MAX], path[LAYOUT_NAME_MAX + 16];
 	struct stat st;
 
-	if (l == NULL || s->torn_at == 0)
-		return;
 	snprintf(name, sizeof(name), "journal-%016" PRIx64 "-%08" PRIx64,
-	    s->head.number, s->torn_at);
+	    s->head.number, (uint64_t)s->torn_at);
+	snprintf(result->note, sizeof(result->note), "corrupt/%s", name);
+	if (l == NULL)
+		return;
 	snprintf(path, sizeof(path), "corrupt/%s", name);
 	if (fstatat(l->root, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return; /* kept by a recovery before this one */
@@ -223,28 +265,37 @@ keep_torn(const struct layout *l, const struct scan *s, const char *reason)
 }
 
 static void
+keep_segment(const struct layout *l, const char *name, const struct scan *s,
+    const char *reason)
+{
+	char path[LAYOUT_NAME_MAX + 16];
+	struct stat st;
+
+	if (l == NULL)
+		return;
+	snprintf(path, sizeof(path), "corrupt/%s", name);
+	if (fstatat(l->root, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return; /* kept by a recovery before this one */
+	if (layout_keep(l, name, s->data, s->len, reason) == -1)
+		log_warn(
+		    "event=keep name=%s error=\"%s\"", name, strerror(errno));
+}
+
+static void
 disk_lied(const struct layout *l, const struct scan *s, uint64_t seq,
     struct replay_result *result)
 {
-	char name[LAYOUT_NAME_MAX], path[LAYOUT_NAME_MAX + 16];
-	struct stat st;
+	char name[LAYOUT_NAME_MAX];
 
 	snprintf(result->alarm, sizeof(result->alarm),
 	    "journal segment %" PRIu64 ": record %" PRIu64
 	    " was flushed and is bad: the disk lost data",
 	    s->head.number, seq);
-	if (l == NULL)
-		return;
 	log_err("event=journal-damaged segment=%" PRIu64 " seq=%" PRIu64
 		" reason=\"a flushed record is bad\"",
 	    s->head.number, seq);
 	snprintf(name, sizeof(name), "journal-%016" PRIx64, s->head.number);
-	snprintf(path, sizeof(path), "corrupt/%s", name);
-	if (fstatat(l->root, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		return;
-	if (layout_keep(l, name, s->data, s->len, result->alarm) == -1)
-		log_warn(
-		    "event=keep name=%s error=\"%s\"", name, strerror(errno));
+	keep_segment(l, name, s, result->alarm);
 }
 
 struct run {
@@ -297,7 +348,8 @@ show_segment(struct replayer *p, struct ring *r, const struct layout *l,
 	if (bad != UINT64_MAX)
 		disk_lied(l, s, bad, result);
 	else if (!s->cut && s->torn_at != 0)
-		keep_torn(l, s, "a write to the journal that was not finished");
+		keep_torn(l, s, "a write to the journal that was not finished",
+		    result);
 	if (s->count > 0 && s->found[s->count - 1].r.seq >= p->low)
 		ring_keep(r, s->slot, s->found[s->count - 1].r.seq);
 }
@@ -329,6 +381,32 @@ show(struct replayer *p, struct ring *r, const struct layout *l,
 	}
 }
 
+/* A file of the journal that is not what was made: what it held is lost or
+ * partly lost. */
+static void
+report_odd(struct ring *r, const struct layout *l, unsigned slot,
+    struct replay_result *result)
+{
+	struct journal_segment head;
+	struct scan s = { .slot = slot };
+	char name[LAYOUT_NAME_MAX];
+
+	snprintf(result->alarm, sizeof(result->alarm),
+	    "journal/%u: %s: the disk lost data", ring_file(r, slot),
+	    ring_odd(r, slot));
+	log_err("event=journal-damaged file=%u reason=\"%s\"",
+	    ring_file(r, slot), ring_odd(r, slot));
+	if (ring_head(r, slot, &head))
+		snprintf(
+		    name, sizeof(name), "journal-%016" PRIx64, head.number);
+	else
+		snprintf(
+		    name, sizeof(name), "journal-file-%u", ring_file(r, slot));
+	if (l != NULL && read_segment(&s, ring_fd(r, slot)) == 0)
+		keep_segment(l, name, &s, result->alarm);
+	free(s.data);
+}
+
 int
 replay(struct ring *r, const struct layout *l,
     void (*visit)(void *ctx, const struct replay_record *rec), void *ctx,
@@ -340,9 +418,12 @@ replay(struct ring *r, const struct layout *l,
 
 	memset(result, 0, sizeof(*result));
 	p->key = journal_key_new();
-	for (i = 0; i < ring_slots(r); i++)
+	for (i = 0; i < ring_slots(r); i++) {
+		if (ring_odd(r, i) != NULL)
+			report_odd(r, l, i, result);
 		if (ring_head(r, i, &p->scans[p->count].head))
 			p->scans[p->count++].slot = i;
+	}
 	qsort(p->scans, p->count, sizeof(p->scans[0]), newest_first);
 	if (p->count > 0)
 		ring_resume(r, p->scans[0].head.number + 1);

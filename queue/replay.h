@@ -29,6 +29,7 @@ struct replay_result {
 	uint64_t next_seq;
 	uint64_t low; /* the last mark */
 	char alarm[256];
+	char note[96]; /* "", or where the end of a run was kept */
 };
 
 /* Marks the live slots in the ring; keeps what is bad in l's corrupt/, or (l is

@@ -48,14 +48,33 @@ replay_done(struct queue *q, uint64_t evpid, unsigned slot)
 	entry_pin(q, e, slot);
 }
 
-void
+/* Each envelope carries its own check line: a record of which one does not fit
+ * is not to be sent by. */
+static bool
+record_fits(const char *record, size_t len)
+{
+	size_t at, n;
+
+	for (at = 0; (n = envfile_first(record + at, len - at)) > 0; at += n)
+		if (envfile_check(record + at, n) != ENVFILE_WHOLE)
+			return false;
+	/* Behind the last there may be empty lines. */
+	while (at < len && record[at] == '\n')
+		at++;
+	return at == len && len > 0;
+}
+
+bool
 restore_record(struct entry *e, const char *record, size_t len)
 {
-	struct blob *b = blob_new(len);
+	struct blob *b;
 	struct leaf *l;
 	uint64_t id;
 	size_t at, n;
 
+	if (!record_fits(record, len))
+		return false;
+	b = blob_new(len);
 	memcpy(b->data, record, len);
 	for (at = 0; (n = envfile_first(record + at, len - at)) > 0; at += n) {
 		id = envfile_id(record + at, n);
@@ -69,6 +88,7 @@ restore_record(struct entry *e, const char *record, size_t len)
 		l->dirty = true;
 	}
 	blob_unref(b);
+	return true;
 }
 
 /* The envelopes of a put, as far as the keys reach. */
@@ -82,17 +102,19 @@ replay_record(struct queue *q, struct entry *e, struct codec_reader *r)
 	e->stored = codec_stored(r);
 	if (rc == CODEC_OK)
 		rc = codec_read(r, 0, record, len, &got);
-	if (rc == CODEC_OK) {
-		restore_record(e, record, len);
-	} else {
-		/* Also where it is damaged: it stays in the journal. */
-		e->locked = true;
-		snprintf(e->kid, sizeof(e->kid), "%s", codec_kid(r, 0));
+	if (rc == CODEC_OK && restore_record(e, record, len)) {
+		free(record);
+		return;
 	}
-	if (rc != CODEC_OK && rc != CODEC_NO_KEY) {
+	/* Also where it is damaged: it stays where it is. */
+	e->locked = true;
+	if (rc == CODEC_NO_KEY || rc == CODEC_WRONG_KEY)
+		snprintf(e->kid, sizeof(e->kid), "%s", codec_kid(r, 0));
+	if (rc != CODEC_NO_KEY) {
 		q->stats.anomalies++;
 		log_warn("event=put-unreadable msgid=%s reason=\"%s\"",
-		    ident_msgid_text(id, e->m.msgid), codec_why(r));
+		    ident_msgid_text(id, e->m.msgid),
+		    rc == CODEC_OK ? "its record is damaged" : codec_why(r));
 	}
 	free(record);
 }
@@ -113,8 +135,8 @@ replay_reference(struct queue *q, struct entry *e)
 	if (fd == -1)
 		return;
 	r = codec_open(fd, 0, CODEC_TO_END, q->keys);
-	if (codec_head(r) != 0 && codec_message(r)->msgid == e->m.msgid)
-		replay_record(q, e, r);
+	/* A damaged head leaves the message's id, which the journal knows. */
+	replay_record(q, e, r);
 	codec_close(r);
 	close(fd);
 }
@@ -302,6 +324,7 @@ restore(struct queue *q, char *err, size_t errlen)
 	q->last_seq = result.next_seq - 1;
 	q->low = result.low;
 	snprintf(q->open_alarm, sizeof(q->open_alarm), "%s", result.alarm);
+	snprintf(q->open_note, sizeof(q->open_note), "%s", result.note);
 	sweep_incoming(q);
 	return 0;
 }

@@ -32,6 +32,7 @@ struct slot {
 	unsigned file; /* its name */
 	enum state state;
 	bool headed; /* head is that of the file */
+	const char *odd; /* why something was lost in it, or NULL */
 	bool failed;
 	struct journal_segment head;
 	uint64_t last; /* seq of its last record */
@@ -54,10 +55,19 @@ static int
 read_head(struct slot *s)
 {
 	char *block = mem_zalloc(JOURNAL_BLOCK);
-	ssize_t n = pread(s->fd, block, JOURNAL_BLOCK, 0);
+	ssize_t n = pread(s->fd, block, JOURNAL_BLOCK, 0), i;
 
-	s->headed = n == JOURNAL_BLOCK &&
-	    journal_segment_parse(&s->head, block, (size_t)n);
+	/* What is not there of it is zeros. */
+	s->headed =
+	    n > 0 && journal_segment_parse(&s->head, block, JOURNAL_BLOCK);
+	for (i = 0; i < n && block[i] == 0; i++)
+		;
+	/* A file gets its name when it is whole, and a head is written before
+	 * anything else. */
+	if (n == 0)
+		s->odd = "it is empty";
+	else if (n > 0 && !s->headed && i < n)
+		s->odd = "its head cannot be read";
 	free(block);
 	return n == -1 ? -1 : 0;
 }
@@ -85,7 +95,10 @@ add_file(struct ring *r, unsigned file, bool reading)
 		return -1;
 	}
 	s->size = (uint64_t)st.st_size;
-	s->state = reading || s->size == r->size ? FREE : STALE;
+	if (s->headed && s->size < s->head.size)
+		s->odd = "it is cut short";
+	s->state =
+	    reading || (s->size == r->size && s->odd == NULL) ? FREE : STALE;
 	r->count++;
 	return 0;
 }
@@ -189,15 +202,21 @@ write_zeros(int fd, uint64_t size)
 static int
 make_file(struct ring *r, unsigned file)
 {
-	char name[LAYOUT_NAME_MAX];
+	char name[LAYOUT_NAME_MAX], to[LAYOUT_NAME_MAX];
 	int fd, error;
 
-	layout_segment(name, file);
-	if (unlinkat(r->layout->root, name, 0) == -1 && errno != ENOENT)
+	/* The old one goes first: there may be no room for both. */
+	layout_segment(to, file);
+	if (unlinkat(r->layout->root, to, 0) == -1 && errno != ENOENT)
 		return -1;
+	/* A name that never stood for less than the whole file: so one that
+	 * does has lost something. */
+	snprintf(name, sizeof(name), "%.32s.new", to);
+	(void)unlinkat(r->layout->root, name, 0);
 	if ((fd = layout_open_write(r->layout, name, true)) == -1)
 		return -1;
-	if (write_zeros(fd, r->size) == 0)
+	if (write_zeros(fd, r->size) == 0 &&
+	    renameat(r->layout->root, name, r->layout->root, to) == 0)
 		return fd;
 	error = errno;
 	close(fd);
@@ -235,6 +254,7 @@ ring_fill(struct ring *r, unsigned segments, char *err, size_t errlen)
 		r->slots[i].fd = fd;
 		r->slots[i].size = r->size;
 		r->slots[i].headed = false;
+		r->slots[i].odd = NULL;
 		r->slots[i].state = FREE;
 	}
 	for (i = 0; i < r->count; i++)
@@ -292,6 +312,18 @@ ring_head(const struct ring *r, unsigned slot, struct journal_segment *head)
 {
 	*head = r->slots[slot].head;
 	return r->slots[slot].headed;
+}
+
+const char *
+ring_odd(const struct ring *r, unsigned slot)
+{
+	return r->slots[slot].odd;
+}
+
+unsigned
+ring_file(const struct ring *r, unsigned slot)
+{
+	return r->slots[slot].file;
 }
 
 void

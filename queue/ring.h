@@ -45,6 +45,9 @@ int ring_fd(const struct ring *r, unsigned slot);
 /* False when the slot has never held a segment. */
 bool ring_head(
     const struct ring *r, unsigned slot, struct journal_segment *head);
+/* Why a slot's file is not what was made, NULL when it is; its name. */
+const char *ring_odd(const struct ring *r, unsigned slot);
+unsigned ring_file(const struct ring *r, unsigned slot);
 void ring_keep(struct ring *r, unsigned slot, uint64_t last); /* is live */
 void ring_resume(struct ring *r, uint64_t next_segment);
 

@@ -137,10 +137,18 @@ segments_round_trip_and_refuse(void **state)
 	assert_false(journal_segment_parse(&got, block, sizeof(block) - 1));
 	for (i = 0; block[i] != '\0'; i++) {
 		for (bit = 0; bit < 8; bit++) {
+			/* One copy damaged, then both. */
 			block[i] ^= (char)(1 << bit);
+			assert_true(
+			    journal_segment_parse(&got, block, sizeof(block)));
+			assert_memory_equal(got.secret, secret, sizeof(secret));
+			block[JOURNAL_HEAD_COPY + i] ^= (char)(1 << bit);
 			if (journal_segment_parse(&got, block, sizeof(block)))
 				fail_msg("octet %zu bit %d", i, bit);
 			block[i] ^= (char)(1 << bit);
+			assert_true(
+			    journal_segment_parse(&got, block, sizeof(block)));
+			block[JOURNAL_HEAD_COPY + i] ^= (char)(1 << bit);
 		}
 	}
 }
