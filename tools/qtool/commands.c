@@ -1,5 +1,8 @@
 #include "tools/qtool/commands.h"
 
+#include "tools/qtool/sift.h"
+
+static const struct qtool_action count = { count_run };
 static const struct qtool_action list = { list_run };
 static const struct qtool_action verify = { verify_run };
 static const struct qtool_action repair = { repair_run };
@@ -10,13 +13,39 @@ static const struct qtool_action keyrotate = { keyrotate_run };
 static const struct qtool_action keyretire = { keyretire_run };
 static const struct qtool_action keytest = { keytest_run };
 static const struct qtool_action lockstatus = { lockstatus_run };
+static const struct qtool_action shape = { shape_run };
+static const struct qtool_action spool_stat = { stat_run };
 
 #define MANY GRAMMAR_MANY
 
 /* In the order of the help. */
 const struct grammar_command commands[] = {
-	{ "list", "[SELECTOR]", 0, MANY, "envelopes, a line each", NULL,
+	{ "list", "[SELECTOR|ID...]", 0, MANY, "envelopes, a line each",
+	    SIFT_HELP
+	    "\n"
+	    "  --sort FIELD,...  in that order; -FIELD falls\n"
+	    "  --fields FIELD,...  only these, a tab between them\n"
+	    "  -n N  at most N        -i  ids only    -0  ids, each with a "
+	    "NUL\n"
+	    "  --count  how many      --wide  with sender and error\n"
+	    "S: R ready, D deferred, O either and no daemon runs, H held,\n"
+	    "B waits for its bounce, L lacks its key, X cannot be used.",
 	    &list },
+	{ "count", "[SELECTOR|ID...]", 0, MANY, "how many envelopes there are",
+	    SIFT_HELP "\n"
+		      "  --by FIELD,...  of each kind, the most first\n"
+		      "  --top N         only the N that are most",
+	    &count },
+	{ "shape", "[SELECTOR|ID...]", 0, MANY, "how old envelopes are",
+	    SIFT_HELP "\n"
+		      "  --by FIELD      rows (rcpt.domain)\n"
+		      "  --top N         rows (20)\n"
+		      "  --buckets N     columns (10)\n"
+		      "  --first TIME    end of the first (5m); each next is "
+		      "twice that\n"
+		      "  --linear        or as much again",
+	    &shape },
+	{ "stat", "", 0, 0, "the spool in numbers", NULL, &spool_stat },
 	{ "verify", "[ID|FILE...]", 0, MANY,
 	    "what is wrong with the spool [--level names|parse|deep] [--since "
 	    "TIME] [--report FILE]",

@@ -11,6 +11,7 @@
 extern const struct grammar_command commands[];
 extern const size_t ncommands;
 
+int count_run(struct qtool *t, int argc, char *argv[]);
 int list_run(struct qtool *t, int argc, char *argv[]);
 int verify_run(struct qtool *t, int argc, char *argv[]);
 int repair_run(struct qtool *t, int argc, char *argv[]);
@@ -21,5 +22,7 @@ int keyrotate_run(struct qtool *t, int argc, char *argv[]);
 int keyretire_run(struct qtool *t, int argc, char *argv[]);
 int keytest_run(struct qtool *t, int argc, char *argv[]);
 int lockstatus_run(struct qtool *t, int argc, char *argv[]);
+int shape_run(struct qtool *t, int argc, char *argv[]);
+int stat_run(struct qtool *t, int argc, char *argv[]);
 
 #endif
