@@ -157,6 +157,11 @@ const char *view_stream_why(const struct view_stream *s);
 struct codec_reader *view_stream_codec(struct view_stream *s);
 void view_stream_close(struct view_stream *s); /* NULL is accepted */
 
+/* What is stored of it, as it is: an fd, which the caller closes, and where in
+ * it. id is an evpid, of a message with recipient 0. -1 with errno; ENOENT also
+ * for an envelope that only the journal has. */
+int view_raw(struct view *v, uint64_t id, uint64_t *at, uint64_t *len);
+
 struct view_journal {
 	uint64_t size, used; /* octets of the ring, and of segments in use */
 	unsigned segments;

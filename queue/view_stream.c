@@ -147,6 +147,32 @@ view_stream_open(struct view *v, uint64_t msgid, struct view_message *m)
 	return NULL;
 }
 
+int
+view_raw(struct view *v, uint64_t id, uint64_t *at, uint64_t *len)
+{
+	const struct view_entry *e = hmap_get(v->entries, ident_msgid(id));
+	char name[LAYOUT_NAME_MAX];
+	off_t size;
+	int fd;
+
+	*at = 0;
+	if (ident_rcpt(id) == 0 && e != NULL && e->where == VIEW_JOURNAL) {
+		*at = e->at;
+		*len = e->stored;
+		return dup(ring_fd(v->ring, e->slot));
+	}
+	if (ident_rcpt(id) != 0)
+		layout_envelope(name, id);
+	else if (e != NULL && e->where == VIEW_INCOMING)
+		layout_incoming(name, e->msgid);
+	else
+		layout_message(name, ident_msgid(id));
+	fd = view_open_file(v, v->layout.root, name, &size);
+	if (fd != -1)
+		*len = (uint64_t)size;
+	return fd;
+}
+
 char *
 view_stream_record(struct view_stream *s, size_t *len)
 {

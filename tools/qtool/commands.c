@@ -2,6 +2,7 @@
 
 #include "tools/qtool/sift.h"
 
+static const struct qtool_action cat = { cat_run };
 static const struct qtool_action count = { count_run };
 static const struct qtool_action list = { list_run };
 static const struct qtool_action verify = { verify_run };
@@ -46,6 +47,17 @@ const struct grammar_command commands[] = {
 		      "  --linear        or as much again",
 	    &shape },
 	{ "stat", "", 0, 0, "the spool in numbers", NULL, &spool_stat },
+	{ "cat", "ID...", 1, MANY, "envelopes and messages in clear text",
+	    "Of an envelope's id (16 hex digits) its text, of a message's (12, "
+	    "or 6\n"
+	    "and more that are unique) the message, unless one of these is "
+	    "given:\n"
+	    "  --envelope  the texts      --eml   the message\n"
+	    "  --headers   its header     --body  what is behind it\n"
+	    "  --mbox      for an mbox    --raw   the octets that are stored\n"
+	    "  --redact addr,subject,body  left out, all or some\n"
+	    "  --out DIR   a new file in DIR for each",
+	    &cat },
 	{ "verify", "[ID|FILE...]", 0, MANY,
 	    "what is wrong with the spool [--level names|parse|deep] [--since "
 	    "TIME] [--report FILE]",

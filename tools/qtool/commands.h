@@ -11,6 +11,7 @@
 extern const struct grammar_command commands[];
 extern const size_t ncommands;
 
+int cat_run(struct qtool *t, int argc, char *argv[]);
 int count_run(struct qtool *t, int argc, char *argv[]);
 int list_run(struct qtool *t, int argc, char *argv[]);
 int verify_run(struct qtool *t, int argc, char *argv[]);

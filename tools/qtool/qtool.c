@@ -371,8 +371,9 @@ run(struct qtool *t, int argc, char *argv[])
 		code = help(t, argc - used, argv + used);
 	} else {
 		a = t->command->bound;
-		optind = 1;
-		/* getopt(3) begins its complaints with it. */
+		/* 0: getopt_long(3) begins anew, with another order. Its
+		 * complaints begin with the name. */
+		optind = 0;
 		argv[used - 1] = name;
 		code = a->run(t, argc - used + 1, argv + used - 1);
 	}
