@@ -2,7 +2,7 @@
  * fill - a large queue, made through the library
  *
  *   fill --dir SPOOL [--messages N] [--recipients N] [--size OCTETS]
- *        [--action NAME]
+ *        [--action NAME] [--keyring FILE] [--zstd LEVEL]
  *
  * Every envelope has failed once and waits for six hours: mail as it stands in
  * a queue whose next host has been down for a while. Recipients lie in some
@@ -26,17 +26,19 @@
 #include "lib/base/mem.h"
 #include "lib/base/mono.h"
 #include "lib/mail/envelope.h"
+#include "queue/keyring.h"
 #include "queue/queue.h"
 
 #define OPEN_MOST 256 /* transactions at a time */
 #define STOP_MS 600000
 #define LIFE_S (4 * 86400)
 #define WAIT_S (6 * 3600)
+#define HEADER "Received: by a bench\r\n\r\n"
 
 struct fill {
 	struct queue *q;
-	const char *dir, *action;
-	unsigned messages, recipients, size;
+	const char *dir, *action, *ring; /* ring NULL: nothing is sealed */
+	unsigned messages, recipients, size, zstd;
 	unsigned begun, open, refused;
 	bool loaded, synced;
 	int64_t now;
@@ -156,6 +158,8 @@ parse(struct fill *f, int argc, char **argv)
 		{ "recipients", required_argument, NULL, 'r' },
 		{ "size", required_argument, NULL, 's' },
 		{ "action", required_argument, NULL, 'a' },
+		{ "keyring", required_argument, NULL, 'k' },
+		{ "zstd", required_argument, NULL, 'z' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c;
@@ -173,13 +177,18 @@ parse(struct fill *f, int argc, char **argv)
 			f->size = opt_number("size", optarg, 2, 65536);
 		else if (c == 'a')
 			f->action = optarg;
+		else if (c == 'k')
+			f->ring = optarg;
+		else if (c == 'z')
+			f->zstd = opt_number("zstd", optarg, 1, 19);
 		else
 			exit(2);
 	}
 	if (f->dir == NULL || optind < argc)
 		errx(2,
 		    "usage: fill --dir SPOOL [--messages N] "
-		    "[--recipients N] [--size OCTETS] [--action NAME]");
+		    "[--recipients N] [--size OCTETS] [--action NAME] "
+		    "[--keyring FILE] [--zstd LEVEL]");
 }
 
 static void
@@ -200,11 +209,21 @@ prepare(struct fill *f)
 	for (i = 62; i + 2 <= f->size; i += 64)
 		memcpy(f->body + i, "\r\n", 2);
 	memcpy(f->body + f->size - 2, "\r\n", 2);
+	if (f->size >= 64)
+		memcpy(f->body, HEADER, sizeof(HEADER) - 1);
+	if (f->ring != NULL) {
+		o.keys = keyring_load(f->ring, NULL, why, sizeof(why));
+		if (o.keys == NULL)
+			errx(1, "%s", why);
+		o.seal = true;
+	}
+	o.compression = (int)f->zstd;
 	if (geteuid() == 0 && owner != NULL) {
 		o.owner = owner->pw_uid;
 		o.group = owner->pw_gid;
 	}
 	f->q = queue_open(&o, why, sizeof(why));
+	keyring_unref(o.keys);
 	if (f->q == NULL)
 		errx(1, "%s", why);
 	queue_load(f->q, &loader);
