@@ -349,6 +349,24 @@ verified_row(struct out_shared *s, const struct row *r)
 }
 
 static void
+key_row(struct out_shared *s, const struct row *r)
+{
+	char when[TEXT_TIME_MAX], age[TEXT_SPAN_MAX] = "-", test[256];
+	int64_t oldest = (int64_t)row_u64(r, "oldest"),
+		created = (int64_t)row_u64(r, "created");
+
+	if (oldest != 0)
+		span_cell(age, s->o.now - oldest);
+	fprintf(s->o.to, "%-16s %-8s %-10.10s %8llu %9llu %5llu %6s %s\n",
+	    row_str(r, "kid"), row_str(r, "state"),
+	    created == 0 ? "-" : text_time(when, created),
+	    (unsigned long long)row_u64(r, "messages"),
+	    (unsigned long long)row_u64(r, "envelopes"),
+	    (unsigned long long)row_u64(r, "elsewhere"), age,
+	    text_printable(test, sizeof(test), row_str(r, "test")));
+}
+
+static void
 any_row(struct out_shared *s, const struct row *r)
 {
 	char type[64];
@@ -374,6 +392,10 @@ static const struct layout layouts[] = {
 	    cost_row },
 	{ "problem", NULL, problem_row },
 	{ "mend", NULL, mend_row },
+	{ "key",
+	    "KID              STATE    CREATED    MESSAGES ENVELOPES OTHER "
+	    "OLDEST",
+	    key_row },
 	{ "verified", NULL, verified_row },
 };
 static const char wide_head[] =

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "queue/queue.h"
+#include "tools/qtool/beside.h"
 
 #define SETTLE_MS 600000u
 #define TURN_MS 100
@@ -130,6 +131,7 @@ atrest_open(struct atrest *a, struct qtool *t)
 	a->layout = *view_layout(t->view);
 	a->layout.lock = a->lock;
 	a->layout.chown = geteuid() == 0 && a->layout.owner != 0;
+	beside_sweep(&a->layout);
 	return EXIT_DONE;
 }
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "lib/base/mem.h"
+#include "tools/qtool/places.h"
 
 #define FILE_MAX 320
 
@@ -95,6 +96,24 @@ beside_put(struct beside *b, const char *file, const void *data, size_t len)
 		errno = error;
 	}
 	return rc;
+}
+
+void
+beside_sweep(const struct layout *l)
+{
+	char name[FILE_MAX];
+	char **names;
+	size_t n, i, len;
+
+	names = places_names(l, "incoming", &n);
+	for (i = 0; i < n; i++) {
+		len = strlen(names[i]);
+		if (len < 4 || strcmp(names[i] + len - 4, ".new") != 0)
+			continue;
+		snprintf(name, sizeof(name), "incoming/%s", names[i]);
+		(void)unlinkat(l->root, name, 0);
+	}
+	places_free(names, n);
 }
 
 int

@@ -39,6 +39,8 @@ size_t beside_settle(struct beside *b,
     bool (*same)(void *ctx, const char *file, const char *temp), void *ctx,
     const char **failed);
 
+/* Removes what runs that were killed have left. Under the lock only. */
+void beside_sweep(const struct layout *l);
 /* Flushes the file system of the spool. */
 int beside_sync(const struct layout *l);
 

@@ -8,6 +8,7 @@ static const struct qtool_action list = { list_run };
 static const struct qtool_action verify = { verify_run };
 static const struct qtool_action repair = { repair_run };
 static const struct qtool_action convert = { convert_run };
+static const struct qtool_action gc = { gc_run };
 static const struct qtool_action keylist = { keylist_run };
 static const struct qtool_action keynew = { keynew_run };
 static const struct qtool_action keyrotate = { keyrotate_run };
@@ -58,25 +59,48 @@ const struct grammar_command commands[] = {
 	    "  --redact addr,subject,body  left out, all or some\n"
 	    "  --out DIR   a new file in DIR for each",
 	    &cat },
-	{ "verify", "[ID|FILE...]", 0, MANY,
-	    "what is wrong with the spool [--level names|parse|deep] [--since "
-	    "TIME] [--report FILE]",
-	    NULL, &verify },
-	{ "repair", "", 0, 0,
-	    "mends what verify finds [--yes] [--fix CLASS,...] [--adopt] "
-	    "[--quarantine DIR]",
-	    NULL, &repair },
-	{ "convert", "[ID|FILE...]", 0, MANY,
-	    "another stored form [--comp none|zstd[:LEVEL]] [--enc "
-	    "none|aes-256-gcm[:KID]] [--rate N/s]",
-	    NULL, &convert },
+	{ "verify", "[SELECTOR|ID|FILE...]", 0, MANY,
+	    "what is wrong with the spool",
+	    SIFT_HELP
+	    "\n"
+	    "A word with a slash is a file of the queue.\n"
+	    "  --level LEVEL  names, parse, or deep: every octet (deep)\n"
+	    "  --since TIME   opens only files changed since, or 2h\n"
+	    "  --report FILE  the same as JSON lines in a file\n"
+	    "With -c the actions of envelopes are looked up, too.\n"
+	    "Ends with 1 when there are problems.",
+	    &verify },
+	{ "repair", "", 0, 0, "mends what verify finds",
+	    "Says what it would do; changes nothing without --yes.\n"
+	    "  --yes             does it\n"
+	    "  --fix CLASS,...   only these: Q07,permissions\n"
+	    "  --adopt           a message without envelopes gets them back, "
+	    "held\n"
+	    "  --quarantine DIR  sets aside to there, not to corrupt/\n"
+	    "  --level LEVEL     as of verify\n"
+	    "Nothing is deleted. Ends with 2 when something is left to a "
+	    "person.",
+	    &repair },
+	{ "convert", "[SELECTOR|ID|FILE...]", 0, MANY,
+	    "messages and envelopes in another stored form",
+	    SIFT_HELP "\n"
+		      "  --comp none|zstd[:LEVEL]\n"
+		      "  --enc none|aes-256-gcm[:KID]\n"
+		      "  --rate N/s  at most so many files a second\n"
+		      "Cut off, it is simply run again.",
+	    &convert },
+	{ "gc", "", 0, 0, "frees what nobody needs; never mail",
+	    "  --dry-run  only says what", &gc },
 	{ "key list", "", 0, 0, "the keys, and what they seal", NULL,
 	    &keylist },
-	{ "key new", "", 0, 0,
-	    "a line for the key ring [--kid KID] [--passphrase-file FILE]",
-	    NULL, &keynew },
-	{ "key rotate", "", 0, 0,
-	    "everything sealed gets another key: --to KID", NULL, &keyrotate },
+	{ "key new", "", 0, 0, "a fresh key, as a line for the key ring",
+	    "  --kid KID  its name, 16 of a-z, 0-9 and -\n"
+	    "With --passphrase-file the whole ring is printed, sealed by it.",
+	    &keynew },
+	{ "key rotate", "", 0, 0, "everything sealed gets another key",
+	    "  --to KID  of the ring; it becomes the active one\n"
+	    "Bodies are not rewritten. Cut off, it is simply run again.",
+	    &keyrotate },
 	{ "key retire", "KID", 1, 1, "for a key that nothing needs", NULL,
 	    &keyretire },
 	{ "key test", "", 0, 0, "whether each key opens what it sealed", NULL,

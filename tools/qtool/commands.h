@@ -17,6 +17,7 @@ int list_run(struct qtool *t, int argc, char *argv[]);
 int verify_run(struct qtool *t, int argc, char *argv[]);
 int repair_run(struct qtool *t, int argc, char *argv[]);
 int convert_run(struct qtool *t, int argc, char *argv[]);
+int gc_run(struct qtool *t, int argc, char *argv[]);
 int keylist_run(struct qtool *t, int argc, char *argv[]);
 int keynew_run(struct qtool *t, int argc, char *argv[]);
 int keyrotate_run(struct qtool *t, int argc, char *argv[]);

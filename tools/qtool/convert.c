@@ -14,13 +14,14 @@
 #include "tools/qtool/commands.h"
 #include "tools/qtool/places.h"
 #include "tools/qtool/rewrite.h"
+#include "tools/qtool/sift.h"
 #include "tools/qtool/surveyor.h"
 
 #define ROW_MAX 4096
 #define TROUBLES 20 /* told by name */
 
 enum {
-	OPT_COMP = 512,
+	OPT_COMP = 256,
 	OPT_ENC,
 	OPT_RATE,
 	OPT_RESUME
@@ -31,6 +32,7 @@ static const struct option longs[] = {
 	{ "enc", required_argument, NULL, OPT_ENC },
 	{ "rate", required_argument, NULL, OPT_RATE },
 	{ "resume", no_argument, NULL, OPT_RESUME },
+	SIFT_LONGS,
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -102,7 +104,8 @@ read_options(struct convert *c, int argc, char *argv[])
 {
 	int opt;
 
-	while ((opt = qtool_getopt(c->t, argc, argv, "", longs)) != -1) {
+	while (
+	    (opt = qtool_getopt(c->t, argc, argv, SIFT_LETTERS, longs)) != -1) {
 		switch (opt) {
 		case OPT_COMP:
 			if (!read_comp(c, optarg))
@@ -126,7 +129,9 @@ read_options(struct convert *c, int argc, char *argv[])
 			/* What is done already is skipped in any case. */
 			break;
 		default:
-			return EXIT_USAGE;
+			if (surveyor_option(&c->s, opt) != EXIT_DONE)
+				return EXIT_USAGE;
+			break;
 		}
 	}
 	if (!c->r.set_comp && !c->r.set_enc)

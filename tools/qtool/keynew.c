@@ -14,7 +14,7 @@
 #include "tools/qtool/settings.h"
 
 enum {
-	OPT_KID = 512
+	OPT_KID = 256
 };
 
 static const struct option longs[] = {

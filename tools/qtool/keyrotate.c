@@ -21,7 +21,7 @@
 #define TROUBLES 20 /* told by name */
 
 enum {
-	OPT_TO = 512,
+	OPT_TO = 256,
 	OPT_RESUME
 };
 

@@ -14,6 +14,7 @@
 
 #include "lib/base/ident.h"
 #include "lib/proto/record.h"
+#include "tools/qtool/beside.h"
 #include "tools/qtool/commands.h"
 #include "tools/qtool/mender.h"
 #include "tools/qtool/surveyor.h"
@@ -22,7 +23,7 @@
 #define ROUNDS 8
 
 enum {
-	OPT_FIX = 512,
+	OPT_FIX = 256,
 	OPT_QUARANTINE,
 	OPT_ADOPT,
 	OPT_YES,
@@ -202,6 +203,7 @@ open_locked(struct repair *r)
 	if ((code = qtool_open(r->t)) != EXIT_DONE)
 		return code;
 	r->t->busy = false; /* it is us */
+	beside_sweep(view_layout(r->t->view));
 	return EXIT_DONE;
 }
 

@@ -9,6 +9,7 @@
 #include "lib/base/ident.h"
 #include "lib/base/mem.h"
 #include "lib/cli/progress.h"
+#include "tools/qtool/sift.h"
 
 #define LOOKS 4 /* at what a daemon at work is changing */
 #define PAUSE_MS 60
@@ -53,6 +54,7 @@ surveyor_close(struct surveyor *s)
 {
 	free(s->msgids);
 	conf_free(s->conf);
+	sift_free(s->sift);
 }
 
 static int
@@ -75,26 +77,84 @@ surveyor_narrow(struct surveyor *s, uint64_t msgid)
 }
 
 int
+surveyor_option(struct surveyor *s, int opt)
+{
+	if (s->sift == NULL)
+		s->sift = sift_new(s->t);
+	s->sifted = true;
+	return opt != '?' && sift_option(s->sift, opt) == 1 ? EXIT_DONE
+							    : EXIT_USAGE;
+}
+
+static void *
+begin_part(void *ctx)
+{
+	(void)ctx;
+	return mem_zalloc(sizeof(struct surveyor));
+}
+
+static void
+on_sight(void *part, const struct sight *sight)
+{
+	surveyor_narrow(part, ident_msgid(sight->ve->evpid));
+}
+
+static bool
+end_part(void *ctx, void *part)
+{
+	struct surveyor *s = ctx, *from = part;
+	size_t i;
+
+	for (i = 0; i < from->n; i++)
+		if (s->n == 0 || s->msgids[s->n - 1] != from->msgids[i])
+			surveyor_narrow(s, from->msgids[i]);
+	free(from->msgids);
+	free(from);
+	return true;
+}
+
+static int
+sift_out(struct surveyor *s, int argc, char *argv[])
+{
+	const struct sift_visitor to = { begin_part, on_sight, end_part, s };
+	struct sift_sums sums;
+	int code;
+
+	if (argc == 0 && !s->sifted)
+		return EXIT_DONE;
+	if (s->sift == NULL)
+		s->sift = sift_new(s->t);
+	code = sift_arguments(s->sift, argc, argv, false);
+	if (code != EXIT_DONE || (sift_is_all(s->sift) && !s->narrow))
+		return code;
+	s->narrow = true;
+	return sift_walk(s->sift, &to, 0, &sums);
+}
+
+int
 surveyor_select(struct surveyor *s, int argc, char *argv[])
 {
 	const char *base;
+	int i, left = 0, code;
 	uint64_t id;
-	int i;
 
-	if (argc == 1 && strcmp(argv[0], "all") == 0)
-		return EXIT_DONE;
 	for (i = 0; i < argc; i++) {
 		base = strrchr(argv[i], '/');
-		base = base == NULL ? argv[i] : base + 1;
-		(void)inspect_name(base, &id);
+		if (base == NULL || strpbrk(argv[i], " =~<>!()") != NULL) {
+			argv[left++] = argv[i];
+			continue;
+		}
+		(void)inspect_name(base + 1, &id);
 		if (id == 0)
 			return qtool_fail(s->t, EXIT_USAGE,
-			    "%s is no id and no file of a bucket", argv[i]);
+			    "%s is no file of a message or an envelope",
+			    argv[i]);
 		surveyor_narrow(s, ident_msgid(id));
 	}
+	code = sift_out(s, left, argv);
 	if (s->n > 1)
 		qsort(s->msgids, s->n, sizeof(*s->msgids), by_value);
-	return EXIT_DONE;
+	return code;
 }
 
 static bool

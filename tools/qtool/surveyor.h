@@ -13,6 +13,7 @@
 #include "tools/qtool/survey.h"
 
 struct conf;
+struct sift;
 
 struct surveyor {
 	struct qtool *t;
@@ -20,6 +21,8 @@ struct surveyor {
 	int64_t since;
 	const char *what; /* for the bar */
 	struct conf *conf; /* NULL: -c was not given */
+	struct sift *sift; /* NULL: no selector was begun */
+	bool sifted; /* an option of it was given */
 	bool narrow; /* to these messages, sorted */
 	uint64_t *msgids;
 	size_t n, room;
@@ -31,7 +34,9 @@ int surveyor_open(struct surveyor *s, struct qtool *t);
 void surveyor_close(struct surveyor *s);
 
 void surveyor_narrow(struct surveyor *s, uint64_t msgid);
-/* By the words of a command line: ids, files, or a selector. As open. */
+/* An option of a selector: 0, or an exit code. */
+int surveyor_option(struct surveyor *s, int opt);
+/* By the words of a command line: files, ids, or a selector. As open. */
 int surveyor_select(struct surveyor *s, int argc, char *argv[]);
 
 /* Sorted by now: after surveyor_select(), or a run. */

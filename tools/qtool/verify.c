@@ -10,12 +10,13 @@
 #include "lib/base/text.h"
 #include "lib/proto/record.h"
 #include "tools/qtool/commands.h"
+#include "tools/qtool/sift.h"
 #include "tools/qtool/surveyor.h"
 
 #define ROW_MAX 8192
 
 enum {
-	OPT_LEVEL = 512,
+	OPT_LEVEL = 256,
 	OPT_SINCE,
 	OPT_REPORT
 };
@@ -24,6 +25,7 @@ static const struct option longs[] = {
 	{ "level", required_argument, NULL, OPT_LEVEL },
 	{ "since", required_argument, NULL, OPT_SINCE },
 	{ "report", required_argument, NULL, OPT_REPORT },
+	SIFT_LONGS,
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -91,7 +93,8 @@ read_options(struct verify *v, int argc, char *argv[])
 	int64_t span;
 	int opt;
 
-	while ((opt = qtool_getopt(v->t, argc, argv, "", longs)) != -1) {
+	while (
+	    (opt = qtool_getopt(v->t, argc, argv, SIFT_LETTERS, longs)) != -1) {
 		switch (opt) {
 		case OPT_LEVEL:
 			if (!survey_level_parse(optarg, &v->s.level))
@@ -113,7 +116,9 @@ read_options(struct verify *v, int argc, char *argv[])
 				    "%s: %s", optarg, strerror(errno));
 			break;
 		default:
-			return EXIT_USAGE;
+			if (surveyor_option(&v->s, opt) != EXIT_DONE)
+				return EXIT_USAGE;
+			break;
 		}
 	}
 	return EXIT_DONE;
