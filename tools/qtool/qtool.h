@@ -23,7 +23,7 @@
 /* The long options of a command that have no letter count from the one up to
  * the other. */
 #define QTOOL_OPTION_FIRST 256
-#define QTOOL_OPTION_LAST 512
+#define QTOOL_OPTION_LAST 1024
 
 struct qtool_options {
 	bool json, quiet, verbose, help;
