@@ -177,13 +177,14 @@ sub wait_alarm {
 		$limit // 15) || !Test::More::diag("alarm: $alarm");
 }
 
-# Warnings and errors of the spooler since line n of the log.
+# What the spooler has complained of since line n of the log.
 sub complaints {
 	my ($self, $from) = @_;
 	my @log = $self->d->log;
 
-	return grep { /(?:warn|err)\S*.*event=/ && /spooler/ }
-	    @log[$from // 0 .. $#log];
+	return grep { / spooler\[/ && /event=\S*(?:failed|again|unavailable|
+		|available|anomaly|edited|damaged|gone|rebuilt) /x &&
+		!/event=again / } @log[$from // 0 .. $#log];
 }
 
 # The processes as they are; the same text later: none was replaced.
