@@ -37,7 +37,6 @@ struct committer {
 	struct committer_stats stats;
 	struct spread flush_us;
 	_Atomic uint64_t flush_began;
-	_Atomic int error;
 
 	/* From here on the committer thread's own. */
 	struct ring *ring;
@@ -130,11 +129,11 @@ flush(struct committer *c)
 	atomic_store(&c->flush_began, 0);
 	if (took > SLOW_US)
 		c->stats.slow_at = (began + took) / 1000;
+	if (rc == 0)
+		c->stats.error = 0;
 	pthread_mutex_unlock(&c->lock);
 	if (rc == 0) {
 		c->flushed = c->next_seq - 1;
-		if (c->failures > 0)
-			atomic_store(&c->error, 0);
 		c->failures = 0;
 	}
 	errno = error;
@@ -184,7 +183,10 @@ give_up(struct committer *c, struct drafts *group, struct drafts *batch)
 	struct drafts again = STAILQ_HEAD_INITIALIZER(again);
 	struct job *j;
 
-	atomic_store(&c->error, errno == 0 ? EIO : errno);
+	pthread_mutex_lock(&c->lock);
+	c->stats.error = c->stats.last_error = errno == 0 ? EIO : errno;
+	c->stats.failed_at = mono_ms();
+	pthread_mutex_unlock(&c->lock);
 	ring_failed(c->ring, (unsigned)c->slot, c->flushed);
 	c->slot = -1;
 	c->failures++;
@@ -673,7 +675,6 @@ committer_stats(struct committer *c, struct committer_stats *s)
 {
 	pthread_mutex_lock(&c->lock);
 	*s = c->stats;
-	s->error = atomic_load(&c->error);
 	s->flush_began = atomic_load(&c->flush_began);
 	s->flushes = c->flush_us.n;
 	s->flush_us_p50 = spread_percentile(&c->flush_us, 50);

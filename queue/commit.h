@@ -61,6 +61,8 @@ struct committer_stats {
 	uint64_t commits, groups, flushes;
 	uint64_t flush_us_p50, flush_us_p99, flush_us_max;
 	int error; /* of the last flush or write; 0: the journal works */
+	int last_error;
+	uint64_t failed_at; /* ms; 0: never */
 	uint64_t flush_began; /* ms, while one is under way; else 0 */
 	uint64_t slow_at; /* ms, when one last took more than a second */
 };

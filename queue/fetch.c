@@ -22,6 +22,8 @@ struct fetch {
 	struct buf *text; /* NULL: there is none */
 	uint32_t seen; /* crc32c of what stands in the file */
 	enum queue_status status;
+	int error; /* of the open; 0: it was opened */
+	bool bucket; /* which cannot be used at all */
 	bool differs;
 	bool raw; /* queue_envelope_file */
 	bool again; /* read for the second time */
@@ -47,6 +49,8 @@ struct piece {
 	int journal;
 	uint64_t at, stored;
 	enum queue_status status;
+	int error; /* of the open; 0: it was opened */
+	bool bucket; /* which cannot be used at all */
 	void (*cb)(
 	    void *, enum queue_status, const uint8_t *, size_t, uint64_t);
 	void *ctx;
@@ -54,11 +58,27 @@ struct piece {
 
 /* What is missing together with its bucket was not taken away by itself. */
 static enum queue_status
-why_not(const struct layout *l, uint64_t msgid)
+why_not(const struct layout *l, uint64_t msgid, int *why, bool *bucket)
 {
-	return errno == ENOENT && layout_bucket_there(l, msgid)
-	    ? QUEUE_GONE
-	    : QUEUE_UNAVAILABLE;
+	int error = errno;
+
+	*why = error;
+	*bucket = false;
+	if (trouble_of_system(error))
+		return QUEUE_FAILED;
+	*bucket = !layout_bucket_usable(l, msgid);
+	return error == ENOENT && !*bucket ? QUEUE_GONE : QUEUE_UNAVAILABLE;
+}
+
+/* What is no fault of the file is said once for all of them. */
+static void
+say_why_not(struct queue *q, uint64_t msgid, enum queue_status status,
+    int error, bool bucket)
+{
+	(void)trouble_part(q->trouble, TROUBLE_READING,
+	    status == QUEUE_FAILED ? error : 0, q->now);
+	if (bucket)
+		trouble_bucket(q->trouble, msgid, error, q->now);
 }
 
 static void
@@ -71,7 +91,8 @@ run_fetch(struct job *j)
 	data = layout_read_all(&j->q->layout, layout_envelope(name, f->evpid),
 	    ENVFILE_STORED_MAX, &len);
 	if (data == NULL) {
-		f->status = why_not(&j->q->layout, ident_msgid(f->evpid));
+		f->status = why_not(&j->q->layout, ident_msgid(f->evpid),
+		    &f->error, &f->bucket);
 		return;
 	}
 	f->seen = crc32c(0, data, len);
@@ -196,6 +217,8 @@ finish_fetch(struct job *j)
 {
 	struct fetch *f = (struct fetch *)(void *)j;
 
+	say_why_not(
+	    j->q, ident_msgid(f->evpid), f->status, f->error, f->bucket);
 	if (f->raw) {
 		cache_drop(j->q->cache, f->evpid);
 		remember_edit(j->q, f);
@@ -291,7 +314,7 @@ open_body(struct piece *p)
 		p->fd =
 		    layout_open_read(l, layout_message(name, p->msgid), NULL);
 	if (p->fd == -1)
-		p->status = why_not(l, p->msgid);
+		p->status = why_not(l, p->msgid, &p->error, &p->bucket);
 	else
 		p->reader = codec_open(p->fd, 0, CODEC_TO_END, p->form.keys);
 }
@@ -326,6 +349,7 @@ finish_piece(struct job *j)
 	struct piece *p = (struct piece *)(void *)j;
 	uint64_t next = p->offset + p->len;
 
+	say_why_not(j->q, p->msgid, p->status, p->error, p->bucket);
 	if (p->slot != -1)
 		j->q->pins[p->slot]--;
 	p->cb(p->ctx, p->status, p->data, p->len, p->total);

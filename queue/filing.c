@@ -254,7 +254,7 @@ removed(struct work *w, const char *name, int *error)
 	}
 	/* A bucket that was moved away may come back with it. */
 	if ((errno != ENOENT && errno != ENOTDIR) ||
-	    !layout_bucket_there(&w->job.q->layout, w->msgid))
+	    !layout_bucket_usable(&w->job.q->layout, w->msgid))
 		*error = errno;
 	return false;
 }

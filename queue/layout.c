@@ -38,17 +38,6 @@ layout_bucket_name(char name[LAYOUT_NAME_MAX], unsigned bucket)
 }
 
 bool
-layout_bucket_there(const struct layout *l, uint64_t msgid)
-{
-	char name[LAYOUT_NAME_MAX];
-	struct stat st;
-
-	layout_bucket_name(name, layout_bucket(msgid));
-	return fstatat(l->root, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    S_ISDIR(st.st_mode);
-}
-
-bool
 layout_bucket_usable(const struct layout *l, uint64_t msgid)
 {
 	char name[LAYOUT_NAME_MAX];

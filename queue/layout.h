@@ -36,9 +36,8 @@ void layout_close(struct layout *l);
 /* Names relative to the spool; they return name. */
 unsigned layout_bucket(uint64_t msgid);
 const char *layout_bucket_name(char name[LAYOUT_NAME_MAX], unsigned bucket);
-/* False: what is missing below it may come back with it. */
-bool layout_bucket_there(const struct layout *l, uint64_t msgid);
-/* Whether files can be looked up, made and removed there. */
+/* Whether files can be looked up, made and removed there. False: what is
+ * missing below it may come back with it. */
 bool layout_bucket_usable(const struct layout *l, uint64_t msgid);
 const char *layout_message(char name[LAYOUT_NAME_MAX], uint64_t msgid);
 const char *layout_envelope(char name[LAYOUT_NAME_MAX], uint64_t evpid);

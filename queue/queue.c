@@ -22,7 +22,8 @@
 #define JOURNAL_MOST (UINT64_C(128) * 1024 * 1024)
 #define FINISHED_LINES (256u * 1024)
 #define SLOW_MS 1000
-#define SLOW_SHOWN_MS 10000
+#define SLOW_SHOWN_MS 5000
+#define FAILED_SHOWN_MS 3000
 #define CACHE_OCTETS (8u * 1024 * 1024)
 #define TOUCHED_MAX (64u * 1024 * 1024)
 
@@ -163,7 +164,12 @@ look_at_journal(struct queue *q)
 	slow = (c.flush_began != 0 && now > c.flush_began + SLOW_MS) ||
 	    (c.slow_at != 0 && now < c.slow_at + SLOW_SHOWN_MS);
 	q->journal_error = c.error;
-	(void)trouble_part(q->trouble, TROUBLE_JOURNAL, c.error, now);
+	/* What comes and goes is to be seen as well. */
+	(void)trouble_part(q->trouble, TROUBLE_JOURNAL,
+	    c.failed_at != 0 && now < c.failed_at + FAILED_SHOWN_MS
+		? c.last_error
+		: c.error,
+	    now);
 	(void)trouble_part(q->trouble, TROUBLE_SLOW, slow ? ETIMEDOUT : 0, now);
 }
 

@@ -41,6 +41,7 @@ static const struct {
 	const char *event, *alarm;
 } parts[TROUBLE_PARTS] = {
 	[TROUBLE_JOURNAL] = { "journal", "journal: it could not be flushed" },
+	[TROUBLE_READING] = { "reading", "files cannot be read" },
 	[TROUBLE_SLOW] = { "slow-disk", "journal: a flush takes seconds" },
 	[TROUBLE_FILES] = { "checkpoint",
 	    "files could not be flushed and are written anew" },
@@ -103,13 +104,25 @@ shared(struct trouble *t, uint32_t cause)
 static bool
 appears(struct cause *c, int error, uint64_t now)
 {
-	bool news = !c->told && (c->last == 0 || now > c->last + QUIET_MS);
+	bool news = (!c->told || c->messages == 0) &&
+	    (c->last == 0 || now > c->last + QUIET_MS);
 
 	c->error = error;
 	c->last = now;
 	if (news)
 		c->told = true;
 	return news;
+}
+
+static void
+log_bucket(uint64_t msgid, int error)
+{
+	char id[IDENT_TEXT_MAX];
+
+	log_warn("event=bucket-unavailable bucket=queue/%02x error=\"%s\" "
+		 "msgid=%s",
+	    layout_bucket(msgid), layout_reason(error),
+	    ident_msgid_text(id, msgid));
 }
 
 uint32_t
@@ -134,9 +147,7 @@ trouble_meet(struct trouble *t, uint32_t had, const char *what, uint64_t msgid,
 		return cause;
 	ident_msgid_text(id, msgid);
 	if ((cause & KIND) == OF_BUCKET)
-		log_warn("event=bucket-unavailable bucket=queue/%02x "
-			 "error=\"%s\" msgid=%s",
-		    cause & DETAIL, layout_reason(error), id);
+		log_bucket(msgid, error);
 	else
 		log_warn("event=%s-failed msgid=%s error=\"%s\"%s", what, id,
 		    layout_reason(error),
@@ -168,6 +179,13 @@ trouble_over(struct trouble *t, uint32_t cause, uint64_t now)
 		log_info("event=files-again text=\"no message waits for this "
 			 "any more: %s\"",
 		    layout_reason(c->error));
+}
+
+void
+trouble_bucket(struct trouble *t, uint64_t msgid, int error, uint64_t now)
+{
+	if (appears(&t->bucket[layout_bucket(msgid)], error, now))
+		log_bucket(msgid, error);
 }
 
 bool

@@ -17,6 +17,7 @@
 
 enum trouble_part {
 	TROUBLE_JOURNAL, /* a flush of it failed */
+	TROUBLE_READING, /* files cannot be read, for no fault of theirs */
 	TROUBLE_SLOW, /* a flush takes long */
 	TROUBLE_FILES, /* flushing the files failed */
 	TROUBLE_RENEWAL, /* a segment cannot be made anew */
@@ -39,6 +40,10 @@ uint32_t trouble_meet(struct trouble *t, uint32_t had, const char *what,
     uint64_t msgid, int error, bool bucket, uint64_t now, bool *fresh);
 /* It is well again, or gone. cause 0 is accepted. */
 void trouble_over(struct trouble *t, uint32_t cause, uint64_t now);
+
+/* The bucket cannot be used; no message waits for it to be filed. */
+void trouble_bucket(
+    struct trouble *t, uint64_t msgid, int error, uint64_t now);
 
 /* error 0: it works. True: nobody had heard of it. */
 bool trouble_part(

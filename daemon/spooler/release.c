@@ -7,6 +7,7 @@
 #include "daemon/edge/plan.h"
 #include "daemon/spooler/known.h"
 #include "daemon/spooler/spooler.h"
+#include "daemon/spooler/unusable.h"
 #include "lib/base/hmap.h"
 #include "lib/base/ident.h"
 #include "lib/base/log.h"
@@ -15,6 +16,7 @@
 #include "lib/mail/envelope.h"
 #include "lib/proto/frame.h"
 
+#define FAILED_DELAY 5 /* seconds, when it is no fault of the file */
 #define UNREADABLE_DELAY 60 /* seconds until a file is looked at again */
 #define TASK_OCTETS (128u * 1024) /* of texts in one task, or one text */
 
@@ -94,7 +96,11 @@ excuse(struct spooler *s, struct entry *en, const char *event, const char *why)
 {
 	char id[IDENT_TEXT_MAX];
 
-	if (index_excuse(s->index, en, why))
+	bool news = index_excuse(s->index, en, why);
+
+	unusable_note(s->unusable, en);
+	/* Without an event the queue has said it, for all of them. */
+	if (news && event != NULL)
 		log_warn("evpid=%s event=%s text=\"%s\"",
 		    ident_evpid_text(id, en->evpid), event, why);
 }
@@ -127,6 +133,10 @@ not_readable(
 		excuse(s, en, "damaged",
 		    "its file is cut short, edited or damaged");
 		known_settled(s, evpid, PLAN_HELD, 0);
+	} else if (st == QUEUE_FAILED) {
+		excuse(s, en, NULL, "files cannot be read now");
+		en->next_try = (uint32_t)(mono_wall() + FAILED_DELAY);
+		known_settled(s, evpid, PLAN_AGAIN, en->next_try);
 	} else {
 		excuse(s, en, "unavailable", "its file cannot be read");
 		en->next_try = (uint32_t)(mono_wall() + UNREADABLE_DELAY);

@@ -11,6 +11,7 @@
 #include "daemon/spooler/discover.h"
 #include "daemon/spooler/sealing.h"
 #include "daemon/spooler/spooler.h"
+#include "daemon/spooler/unusable.h"
 #include "lib/base/ident.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
@@ -464,6 +465,21 @@ static const struct answer_entry answers[] = {
 };
 
 static void
+add_alarm(struct spooler *s, struct buf *row, const char *first)
+{
+	size_t n = unusable_count(s->unusable, s->index);
+	char text[512];
+
+	if (n > 0)
+		snprintf(text, sizeof(text),
+		    "%s%s%zu envelopes cannot be used: see show queue", first,
+		    *first == '\0' ? "" : "; ", n);
+	else
+		snprintf(text, sizeof(text), "%s", first);
+	record_str(row, "alarm", text);
+}
+
+static void
 add_status(void *arg, struct buf *row)
 {
 	struct spooler *s = arg;
@@ -484,7 +500,7 @@ add_status(void *arg, struct buf *row)
 	record_bool(row, "full", st.full);
 	record_u64(row, "anomalies", st.anomalies);
 	sealing_status(s, &st, row);
-	record_str(row, "alarm", *st.alarm == '\0' ? s->keys_alarm : st.alarm);
+	add_alarm(s, row, *st.alarm == '\0' ? s->keys_alarm : st.alarm);
 }
 
 static void

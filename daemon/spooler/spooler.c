@@ -17,6 +17,7 @@
 #include "daemon/spooler/sealing.h"
 #include "daemon/spooler/settle.h"
 #include "daemon/spooler/timing.h"
+#include "daemon/spooler/unusable.h"
 #include "daemon/spooler/verbs.h"
 #include "lib/base/ident.h"
 #include "lib/base/log.h"
@@ -104,6 +105,13 @@ damaged(struct spooler *s, uint64_t evpid, const char *reason)
 	s->count.alarms++;
 }
 
+static void
+add_broken(struct spooler *s, uint64_t evpid, const char *reason)
+{
+	damaged(s, evpid, reason);
+	unusable_note(s->unusable, index_add_broken(s->index, evpid, reason));
+}
+
 /* The library says once for all that something is locked. */
 static void
 on_locked(void *ctx, uint64_t evpid, uint64_t size, int64_t arrived,
@@ -134,16 +142,13 @@ on_envelope(void *ctx, uint64_t evpid, enum queue_status st, const char *text,
 	struct entry *en;
 
 	if (text == NULL) {
-		damaged(s, evpid, reason);
-		index_add_broken(s->index, evpid, reason);
+		add_broken(s, evpid, reason);
 		return;
 	}
 	unlocked(s, ident_msgid(evpid));
 	r = envelope_parse(&e, text, len, NULL, 0);
 	if (r == ENVELOPE_BROKEN || e.id != evpid) {
-		damaged(s, evpid, reason == NULL ? "unreadable" : reason);
-		index_add_broken(
-		    s->index, evpid, reason == NULL ? "unreadable" : reason);
+		add_broken(s, evpid, reason == NULL ? "unreadable" : reason);
 		envelope_clear(&e);
 		return;
 	}
@@ -153,8 +158,10 @@ on_envelope(void *ctx, uint64_t evpid, enum queue_status st, const char *text,
 	}
 	en = index_add(s->index, &e, size);
 	envelope_clear(&e);
-	if (st == QUEUE_DAMAGED)
+	if (st == QUEUE_DAMAGED) {
 		en->flags |= ENTRY_BROKEN;
+		unusable_note(s->unusable, en);
+	}
 	verbs_apply(s, en);
 	if (en->flags & ENTRY_FAILED)
 		notify_failed(s, ident_msgid(evpid));
@@ -246,6 +253,7 @@ start(void *arg)
 	struct event *results;
 
 	s->index = index_new();
+	s->unusable = unusable_new();
 	s->known = known_new(s);
 	s->receive = receive_new(s);
 	s->release = release_new(s);

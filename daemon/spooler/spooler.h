@@ -31,6 +31,7 @@ struct notify;
 struct receive;
 struct release;
 struct report;
+struct unusable;
 struct verbs;
 
 /* Counters shown by smtpctl show stats. */
@@ -53,6 +54,7 @@ struct spooler {
 	struct notify *notify;
 	struct verbs *verbs;
 	struct report *report;
+	struct unusable *unusable;
 	struct spooler_counters count;
 	struct queue_stats stats; /* as of the last time they were asked for */
 	struct event *quiet; /* when the heap is trimmed */

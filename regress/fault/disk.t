@@ -24,8 +24,8 @@ my $before = $r->processes;
 # Each: name, faults by call, what the alarm says meanwhile (undef: nothing is
 # to be seen of it), whether some mail must be refused, most lines of log.
 my @rows = (
-	['F1 every second flush of the journal fails',
-		{ fdatasync => { error => 'EIO', every => 2,
+	['F1 every third flush of the journal fails',
+		{ fdatasync => { error => 'EIO', every => 3,
 			path => 'journal/' } },
 		qr/journal/, 0, 4],
 	['F1 no flush of the journal succeeds',
@@ -49,23 +49,18 @@ my @rows = (
 	['F6 writes take seven octets, and are interrupted',
 		{ writev => { cut => 7 }, write => { cut => 7,
 			path => '/queue/' }, pwritev => { cut => 4099 },
-			pread => { error => 'EINTR', every => 2 },
-			read => { error => 'EINTR', every => 2,
-				path => '/queue/' } },
+			pread => { error => 'EINTR', every => 2 } },
 		undef, 0, 0],
 	['F6 everything is interrupted again and again',
 		{ map { $_ => { error => 'EINTR', every => 3 } }
-			qw(writev pwritev write pwrite) },
+			qw(writev pwritev write) },
 		undef, 0, 0],
 	['F8 a flush takes two seconds',
 		{ fdatasync => { delay => 2000, path => 'journal/' } },
 		qr/flush takes seconds/, 0, 2],
 	['F18 the file system is read-only',
 		{ openat => { error => 'EROFS', path => 'queue/' },
-			unlinkat => { error => 'EROFS' },
-			renameat => { error => 'EROFS' },
-			pwritev => { error => 'EROFS' },
-			write => { error => 'EROFS', path => '/queue/' } },
+			pwritev => { error => 'EROFS' } },
 		qr/Read-only/, 1, 10],
 	['F18 the file handle is stale',
 		{ openat => { error => 'ESTALE', path => 'queue/' },
@@ -104,7 +99,7 @@ sub row {
 	ok $d->wait(sub { ($reply = $d->send('a@b.test',
 		"after$i\@relay.test", "Subject: x\n\nhi\n")) =~ /^250 / },
 		10), "$name: mail is taken again" or diag $reply;
-	$r->{acked}{"after$i\@relay.test"} = 1;
+	$r->{acked}{"after$i\@relay.test"} = 1 if $reply =~ /^250/;
 	my @said = $r->complaints($from);
 	cmp_ok scalar(@said), '<=', $lines + 2, "$name: said in a few lines"
 	    or diag map { "$_\n" } @said[0 .. ($#said > 20 ? 20 : $#said)];
@@ -118,7 +113,8 @@ note('a kill, a start, and the books');
 $d->kill9;
 $d->run;
 $r->sink_up;
-ok $r->wait_whole(30), 'all that was acknowledged is delivered';
+ok $r->wait_whole(30), 'all that was acknowledged is delivered'
+    or diag map { "$_->{evpid} $_->{rcpt} $_->{state}\n" } $d->queue;
 $r->balanced;
 ok $d->wait(sub { $d->queue == 0 && $d->queue_files == 0 }, 20),
     'nothing stays in the queue';

@@ -214,12 +214,13 @@ writev(int fd, const struct iovec *v, int n)
 
 	if (rc == -1)
 		return -1;
-	if (rc == 1) /* of the first that has so many */
-		while (v->iov_len < len)
-			v++;
+	while (n > 1 && v->iov_len == 0) {
+		v++;
+		n--;
+	}
 	if (rc == 1)
 		return ((ssize_t(*)(int, const void *, size_t))next("write"))(
-		    fd, v->iov_base, len);
+		    fd, v->iov_base, v->iov_len < len ? v->iov_len : len);
 	return ((ssize_t(*)(int, const struct iovec *, int))next("writev"))(
 	    fd, v, n);
 }
