@@ -103,6 +103,16 @@ ok $d->wait(sub { status()->{active_key} eq $one }, 10), 'a good one helps';
 is status()->{alarm}, '', 'and ends the alarm';
 is(join(' ', sort values %{$d->role_pids}), join(' ', sort values %$pids),
 	'all by the same processes');
+
+# The set starts anew when a role dies: the ring is read again, for nobody has
+# kept it, and waited for when it is not right.
+chmod 0600, $ring->path;
+$d->kill9('spooler');
+ok $d->wait_log(qr/event=keys-refused .* has mode 0600/, 10),
+    'a new set does without no key';
+chmod 0400, $ring->path;
+ok $d->wait(sub { (status()->{active_key} // '') eq $one }, 20),
+    'and has it when it is right';
 $d->stop;
 
 # Starts that are refused: exit 78, and a sentence.
