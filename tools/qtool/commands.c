@@ -4,6 +4,8 @@
 
 static const struct qtool_action cat = { cat_run };
 static const struct qtool_action count = { count_run };
+static const struct qtool_action diff = { diff_run };
+static const struct qtool_action doctor = { doctor_run };
 static const struct qtool_action list = { list_run };
 static const struct qtool_action verify = { verify_run };
 static const struct qtool_action repair = { repair_run };
@@ -105,6 +107,14 @@ const struct grammar_command commands[] = {
 	    &keyretire },
 	{ "key test", "", 0, 0, "whether each key opens what it sealed", NULL,
 	    &keytest },
+	{ "diff", "SPOOL_A SPOOL_B", 2, 2, "what differs between two spools",
+	    "Clear texts are compared, whatever form they are stored in.\n"
+	    "- is in the first only, + in the second only, ~ differs.\n"
+	    "Ends with 1 when there is a difference; -q says nothing else.\n"
+	    "  --quick  envelopes only, not the messages",
+	    &diff },
+	{ "doctor", "", 0, 0, "what is wrong, and what mends it",
+	    "Ends with 1 when something was found.", &doctor },
 	{ "lock status", "", 0, 0, "who works on the spool", NULL,
 	    &lockstatus },
 	{ "help", "[COMMAND]", 0, 2, "this list, or one command", NULL, NULL },

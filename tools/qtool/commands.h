@@ -13,6 +13,8 @@ extern const size_t ncommands;
 
 int cat_run(struct qtool *t, int argc, char *argv[]);
 int count_run(struct qtool *t, int argc, char *argv[]);
+int diff_run(struct qtool *t, int argc, char *argv[]);
+int doctor_run(struct qtool *t, int argc, char *argv[]);
 int list_run(struct qtool *t, int argc, char *argv[]);
 int verify_run(struct qtool *t, int argc, char *argv[]);
 int repair_run(struct qtool *t, int argc, char *argv[]);
