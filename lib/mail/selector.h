@@ -127,14 +127,17 @@ bool selector_is_all(const struct selector *s);
 /* Whether evaluating it may ask for this field (of the subject itself: rcpt,
  * when rcpt.domain is tested). */
 bool selector_uses(const struct selector *s, enum selector_field f);
+/* Whether a test of f (type, state, error.phase, comp, enc) has this word. */
+bool selector_has_word(
+    const struct selector *s, enum selector_field f, const char *word);
 /* What evaluating it needs beyond the envelope: the message, siblings. */
 bool selector_needs_message(const struct selector *s);
 bool selector_needs_siblings(const struct selector *s);
 /* False when it uses a field that may change after arrival: hold rules. */
 bool selector_is_arrival_only(const struct selector *s);
 /* Of a conjunct `id = X` or `msgid in (...)`, for an index: evpids in rising
- * order, where recipient number 0 means the whole message; nothing else can
- * match. 0: it does not narrow that way. */
+ * order, none twice, where recipient number 0 means the whole message; nothing
+ * else can match. 0: it does not narrow that way. */
 size_t selector_ids(const struct selector *s, const uint64_t **ids);
 
 /* Appends the canonical text: parsing it gives the same selector. */

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/ident.h"
 #include "lib/base/mem.h"
 #include "lib/mail/selector_tree.h"
 
@@ -90,6 +91,14 @@ of_node(const struct node *n)
 	}
 }
 
+/* The same, or of a message that is there wholly. */
+static bool
+covers(uint64_t id, uint64_t next)
+{
+	return next == id ||
+	    (ident_rcpt(id) == 0 && ident_msgid(id) == ident_msgid(next));
+}
+
 void
 selector_narrow(struct selector *s)
 {
@@ -100,7 +109,7 @@ selector_narrow(struct selector *s)
 		return;
 	qsort(r.ids, r.n, sizeof(r.ids[0]), rising);
 	for (i = 0; i < r.n; i++)
-		if (n == 0 || r.ids[i] != r.ids[n - 1])
+		if (n == 0 || !covers(r.ids[n - 1], r.ids[i]))
 			r.ids[n++] = r.ids[i];
 	s->ids = r.ids;
 	s->nids = n;

@@ -503,6 +503,27 @@ selector_uses(const struct selector *s, enum selector_field f)
 	return s->uses[f];
 }
 
+static bool
+has_word(const struct node *n, enum selector_field f, uint32_t bit)
+{
+	for (; n != NULL; n = n->next)
+		if ((n->test != NULL && n->test->field == f &&
+			(n->test->words & bit) != 0) ||
+		    has_word(n->child, f, bit))
+			return true;
+	return false;
+}
+
+bool
+selector_has_word(
+    const struct selector *s, enum selector_field f, const char *word)
+{
+	const struct field *row = &selector_fields[f];
+	int w = row->words == NULL ? -1 : selector_word(row->words, word);
+
+	return w >= 0 && has_word(s->root, f, 1u << w);
+}
+
 bool
 selector_needs_message(const struct selector *s)
 {

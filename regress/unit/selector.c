@@ -554,6 +554,10 @@ test_ids(void **state)
 		{ "held && (id in (3f9a0c41d7b20001, 8da42eed60930001))", 2 },
 		{ "id=3f9a0c41d7b20001 || id=3f9a0c41d7b20001", 1 },
 		{ "id=3f9a0c41d7b20001 || id=8da42eed60930001", 2 },
+		/* None twice. */
+		{ "id=3f9a0c41d7b20002 || id=3f9a0c41d7b2 || "
+		  "id=3f9a0c41d7b20001",
+		    1 },
 		{ "(id=3f9a0c41d7b20001 || held)", 0 },
 		{ "!id=3f9a0c41d7b20001", 0 },
 		{ "id != 3f9a0c41d7b20001", 0 },
@@ -619,6 +623,11 @@ test_needs(void **state)
 	assert_true(selector_uses(s, SELECT_RCPT));
 	assert_true(selector_uses(s, SELECT_ARRIVED));
 	assert_false(selector_uses(s, SELECT_SENDER));
+	selector_free(s);
+	s = parsed("held || !any(state in (ready, offline)) && error ~ trash");
+	assert_true(selector_has_word(s, SELECT_STATE, "offline"));
+	assert_false(selector_has_word(s, SELECT_STATE, "trash"));
+	assert_false(selector_has_word(s, SELECT_ERROR, "trash"));
 	selector_free(s);
 }
 

@@ -112,3 +112,13 @@ content_text(const struct content *l)
 {
 	return buf_text(l->text);
 }
+
+const char *
+content_body(const struct content *l)
+{
+	const char *at = buf_text(l->text);
+
+	while (*at != '\0' && *at != '\r' && *at != '\n')
+		at = next_line(at);
+	return next_line(at);
+}

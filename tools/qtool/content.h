@@ -23,5 +23,7 @@ void content_free(struct content *l); /* NULL is accepted */
 const char *content_field(struct content *l, const char *name);
 /* All of it as one string; NUL octets have become spaces. */
 const char *content_text(const struct content *l);
+/* What stands behind the header. */
+const char *content_body(const struct content *l);
 
 #endif

@@ -12,6 +12,7 @@
 int
 facet_parse(struct facet *x, struct qtool *t, const char *name)
 {
+	struct selector_error e;
 	size_t len;
 
 	snprintf(x->name, sizeof(x->name), "%s", name);
@@ -28,9 +29,10 @@ facet_parse(struct facet *x, struct qtool *t, const char *name)
 	x->field = (unsigned)selector_field_of(name);
 	switch (x->field) {
 	case SELECT_FIELDS:
-		return qtool_fail(t, EXIT_USAGE,
-		    "--by: there is no field '%.60s'; selector(7) has them",
-		    name);
+		/* Its complaint names what was nearly meant. */
+		selector_free(selector_parse(name, t->now, &e));
+		return qtool_fail(
+		    t, EXIT_USAGE, "--by: %s; selector(7) has them", e.text);
 	case SELECT_AGE:
 	case SELECT_TTL:
 	case SELECT_ARRIVED:

@@ -11,7 +11,7 @@
 /* One envelope, with copies of what was lent. */
 struct member {
 	struct view_envelope ve;
-	char *text;
+	char *text, *reason, *verb;
 	struct sight s;
 };
 
@@ -23,6 +23,7 @@ struct flock {
 	    const struct selector_subject *subject);
 	void *arg;
 	struct view_message message;
+	char *reason, *codec; /* of message */
 	struct member *members;
 	size_t n, room;
 	uint64_t open; /* the message that content is of; 0: none */
@@ -73,7 +74,7 @@ on_message(void *ctx, enum selector_field field, const char *header,
 	if (f->content == NULL)
 		return false;
 	if (body)
-		v->text = content_text(f->content);
+		v->text = content_body(f->content);
 	else
 		v->text = content_field(
 		    f->content, field == SELECT_SUBJECT ? "Subject" : header);
@@ -132,6 +133,20 @@ judge(struct flock *f, const struct sight *s)
 	f->judge(f->arg, s, &a.subject);
 }
 
+static char *
+copy(const char *s)
+{
+	return s == NULL ? NULL : mem_strdup(s);
+}
+
+static void
+keep_message(struct flock *f, const struct view_message *m)
+{
+	f->message = *m;
+	f->message.reason = f->reason = copy(m->reason);
+	f->message.codec = f->codec = copy(m->codec);
+}
+
 void
 flock_add(struct flock *f, const struct view_envelope *ve)
 {
@@ -148,10 +163,13 @@ flock_add(struct flock *f, const struct view_envelope *ve)
 		f->room = f->room == 0 ? 16 : f->room * 2;
 		f->members = mem_rearray(f->members, f->room, sizeof(*m));
 	}
-	f->message = *ve->message;
+	if (f->n == 0)
+		keep_message(f, ve->message);
 	m = &f->members[f->n++];
 	memset(m, 0, sizeof(*m));
 	m->ve = *ve;
+	m->ve.reason = m->reason = copy(ve->reason);
+	m->ve.verb = m->verb = copy(ve->verb);
 	if (ve->text != NULL) {
 		m->text = mem_zalloc(ve->len + 1);
 		memcpy(m->text, ve->text, ve->len);
@@ -173,7 +191,12 @@ flock_flush(struct flock *f)
 	for (i = 0; i < f->n; i++) {
 		sight_clear(&f->members[i].s);
 		free(f->members[i].text);
+		free(f->members[i].reason);
+		free(f->members[i].verb);
 	}
+	free(f->reason);
+	free(f->codec);
+	f->reason = f->codec = NULL;
 	f->n = 0;
 }
 

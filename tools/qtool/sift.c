@@ -13,10 +13,12 @@
 #define IDS_APART 200 /* more than these: one walk over all */
 #define LINE_LEN 4096
 
+/* In rising order, one that holds others before them. */
 struct named {
 	uint64_t lo, hi; /* evpids */
 	char *text; /* as it was given; NULL: from the selector */
-	_Atomic uint64_t found;
+	size_t within; /* the place, counted from 1, of what holds it; 0 */
+	_Atomic bool found;
 };
 
 struct sift {
@@ -90,7 +92,6 @@ sift_option(struct sift *f, int opt)
 
 	if (opt == SIFT_EXPLAIN) {
 		f->explain = true;
-		f->t->o.jobs = 1; /* or some would not be counted */
 		return 1;
 	}
 	if (opt >= 256 || strchr("froyeSRw", opt) == NULL)
@@ -162,7 +163,6 @@ parse(struct sift *f)
 {
 	struct selector_error e;
 	const uint64_t *ids;
-	struct buf *b;
 	size_t i, n;
 
 	if (buf_len(f->text) == 0)
@@ -170,10 +170,8 @@ parse(struct sift *f)
 	f->selector = selector_parse(buf_text(f->text), f->t->now, &e);
 	if (f->selector == NULL)
 		return complain(f, buf_text(f->text), &e);
-	b = buf_new(2 * SELECTOR_TEXT_MAX);
-	selector_print(f->selector, b);
-	f->offline = strstr(buf_text(b), "offline") != NULL;
-	buf_free(b);
+	f->offline = selector_has_word(f->selector, SELECT_STATE, "offline") ||
+	    selector_has_word(f->selector, SELECT_MSG_STATE, "offline");
 	n = f->n > 0 ? 0 : selector_ids(f->selector, &ids);
 	for (i = 0; i < n; i++)
 		add_id(f, ids[i],
@@ -182,33 +180,87 @@ parse(struct sift *f)
 	return EXIT_DONE;
 }
 
+static int
+by_range(const void *a, const void *b)
+{
+	const struct named *x = a, *y = b;
+
+	if (x->lo != y->lo)
+		return x->lo < y->lo ? -1 : 1;
+	return x->hi > y->hi ? -1 : x->hi < y->hi;
+}
+
+/* Ids and their beginnings hold each other, or have nothing in common. */
+static void
+sort_ids(struct sift *f)
+{
+	size_t i, at = 0;
+
+	if (f->n > 1)
+		qsort(f->ids, f->n, sizeof(*f->ids), by_range);
+	for (i = 0; i < f->n; i++) {
+		while (at > 0 && f->ids[at - 1].hi < f->ids[i].lo)
+			at = f->ids[at - 1].within;
+		f->ids[i].within = at;
+		at = i + 1;
+	}
+}
+
+/* Whether what is there so far could be all: "tries =" could not. */
+static bool
+is_whole(const struct sift *f, const char *text)
+{
+	struct selector_error e;
+	struct selector *s = selector_parse(text, f->t->now, &e);
+
+	selector_free(s);
+	return s != NULL;
+}
+
+/* The words of a selector, which need not be one argument. */
+static int
+take_words(struct sift *f, int argc, char *argv[])
+{
+	struct buf *b = buf_new(SELECTOR_TEXT_MAX);
+	int i, code = EXIT_DONE;
+
+	for (i = 0; i < argc && code == EXIT_DONE; i++) {
+		if (strcmp(argv[i], "-") == 0) {
+			code = read_ids(f);
+			continue;
+		}
+		/* A number behind an operator is no id. */
+		if ((buf_len(b) == 0 || is_whole(f, buf_text(b))) &&
+		    take_id(f, argv[i]))
+			continue;
+		if ((buf_len(b) > 0 && buf_puts(b, " ") == -1) ||
+		    buf_puts(b, argv[i]) == -1)
+			code = qtool_fail(
+			    f->t, EXIT_USAGE, "the selector is too long");
+	}
+	if (code == EXIT_DONE && buf_len(b) > 0 &&
+	    buf_putf(f->text, buf_len(f->text) > 0 ? " && (%s)" : "%s",
+		buf_text(b)) == -1)
+		code = qtool_fail(f->t, EXIT_USAGE, "the selector is too long");
+	buf_free(b);
+	return code;
+}
+
 int
 sift_arguments(struct sift *f, int argc, char *argv[], bool must)
 {
-	bool begun = buf_len(f->text) > 0, first = true;
-	int i, code;
+	int code;
 
-	for (i = 0; i < argc; i++) {
-		if (strcmp(argv[i], "-") == 0) {
-			if ((code = read_ids(f)) != EXIT_DONE)
-				return code;
-		} else if (!take_id(f, argv[i])) {
-			if (first && begun)
-				buf_puts(f->text, " && (");
-			else if (!first)
-				buf_puts(f->text, " ");
-			first = false;
-			if (buf_puts(f->text, argv[i]) == -1)
-				return qtool_fail(f->t, EXIT_USAGE,
-				    "the selector is too long");
-		}
-	}
-	if (!first && begun)
-		buf_puts(f->text, ")");
-	if (must && buf_len(f->text) == 0 && !f->given_ids)
-		return qtool_fail(f->t, EXIT_USAGE,
+	if (f->explain)
+		f->t->o.jobs = 1; /* or some would not be counted */
+	code = take_words(f, argc, argv);
+	if (code == EXIT_DONE && must && buf_len(f->text) == 0 && !f->given_ids)
+		code = qtool_fail(f->t, EXIT_USAGE,
 		    "which? name ids or a selector; the word all names all");
-	return parse(f);
+	if (code == EXIT_DONE)
+		code = parse(f);
+	sort_ids(f);
+	return code;
 }
 
 bool
@@ -224,19 +276,23 @@ sift_is_all(const struct sift *f)
 	    (f->selector == NULL || selector_is_all(f->selector));
 }
 
-/* One of those ids, each of which must name something. */
+/* Whether it is one of those ids, each of which must name something. */
 static bool
 is_named(struct sift *f, uint64_t evpid)
 {
+	size_t lo = 0, hi = f->n, mid;
 	bool named = false;
-	size_t i;
 
-	for (i = 0; i < f->n; i++) {
-		if (evpid < f->ids[i].lo || evpid > f->ids[i].hi)
-			continue;
-		f->ids[i].found++;
-		named = true;
+	while (lo < hi) {
+		mid = lo + (hi - lo) / 2;
+		if (f->ids[mid].lo <= evpid)
+			lo = mid + 1;
+		else
+			hi = mid;
 	}
+	for (; lo > 0; lo = f->ids[lo - 1].within)
+		if (evpid <= f->ids[lo - 1].hi)
+			named = f->ids[lo - 1].found = true;
 	return named;
 }
 
@@ -349,10 +405,34 @@ found_all(const struct sift *f)
 	size_t i;
 
 	for (i = 0; f->given_ids && i < f->n; i++)
-		if (f->ids[i].found == 0)
+		if (!f->ids[i].found)
 			return qtool_fail(f->t, EXIT_NOINPUT, "no envelope %s",
 			    f->ids[i].text);
 	return EXIT_DONE;
+}
+
+/* Reads what the ids name, nothing twice; whole messages when a test is about
+ * all their envelopes. */
+static void
+find(struct sift *f, const struct view_visitor *visitor, unsigned want)
+{
+	bool whole =
+	    f->selector != NULL && selector_needs_siblings(f->selector);
+	uint64_t lo, hi, done = 0;
+	size_t i;
+
+	for (i = 0; i < f->n; i++) {
+		lo = f->ids[i].lo;
+		hi = f->ids[i].hi;
+		if (whole) {
+			lo &= ~(uint64_t)IDENT_RCPT_MAX;
+			hi |= IDENT_RCPT_MAX;
+		}
+		if (hi > done)
+			view_find(f->t->view, lo, hi, visitor, want);
+		if (hi > done)
+			done = hi;
+	}
 }
 
 int
@@ -365,7 +445,6 @@ sift_walk(struct sift *f, const struct sift_visitor *to, unsigned want,
 		.envelope = on_envelope,
 		.end = end,
 		.ctx = &w };
-	size_t i;
 
 	memset(sums, 0, sizeof(*sums));
 	f->to = to;
@@ -373,9 +452,7 @@ sift_walk(struct sift *f, const struct sift_visitor *to, unsigned want,
 	if (f->n > IDS_APART || (f->n == 0 && !f->given_ids))
 		(void)view_walk(f->t->view, &visitor, want);
 	else
-		for (i = 0; i < f->n; i++)
-			view_find(f->t->view, f->ids[i].lo, f->ids[i].hi,
-			    &visitor, want);
+		find(f, &visitor, want);
 	if (sums->locked > 0)
 		qtool_note(f->t,
 		    "%llu %s locked: the key %s is not at hand (--keyring)",
