@@ -5,12 +5,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/base/mem.h"
 #include "tools/qtool/places.h"
 
 #define FILE_MAX 320
+#define OLD_JOURNAL "incoming/journal.new"
+#define MANY 8 /* one flush of everything is cheaper than so many */
 
 struct pair {
 	char file[FILE_MAX], temp[FILE_MAX];
@@ -98,24 +101,6 @@ beside_put(struct beside *b, const char *file, const void *data, size_t len)
 	return rc;
 }
 
-void
-beside_sweep(const struct layout *l)
-{
-	char name[FILE_MAX];
-	char **names;
-	size_t n, i, len;
-
-	names = places_names(l, "incoming", &n);
-	for (i = 0; i < n; i++) {
-		len = strlen(names[i]);
-		if (len < 4 || strcmp(names[i] + len - 4, ".new") != 0)
-			continue;
-		snprintf(name, sizeof(name), "incoming/%s", names[i]);
-		(void)unlinkat(l->root, name, 0);
-	}
-	places_free(names, n);
-}
-
 int
 beside_sync(const struct layout *l)
 {
@@ -141,14 +126,13 @@ sync_file(const struct layout *l, const char *name, int flags)
 	return rc;
 }
 
-/* One flush of everything is cheaper than many small ones. */
 static int
 sync_temps(const struct beside *b)
 {
 	size_t i;
 
 #ifdef __linux__
-	if (b->n > 8)
+	if (b->n > MANY)
 		return syncfs(b->l->root);
 #endif
 	for (i = 0; i < b->n; i++)
@@ -164,6 +148,10 @@ sync_dirs(const struct beside *b)
 	char dir[FILE_MAX], last[FILE_MAX] = "";
 	size_t i;
 
+#ifdef __linux__
+	if (b->n > MANY)
+		return syncfs(b->l->root);
+#endif
 	for (i = 0; i < b->n; i++) {
 		snprintf(dir, sizeof(dir), "%s", b->pairs[i].file);
 		*strrchr(dir, '/') = '\0';
@@ -174,6 +162,78 @@ sync_dirs(const struct beside *b)
 		memcpy(last, dir, sizeof(last));
 	}
 	return 0;
+}
+
+/* Zeros over it, where the file system writes in place. */
+static void
+wipe(const struct layout *l, const char *name)
+{
+	static const char zeros[65536];
+	struct stat st;
+	off_t at;
+	int fd = openat(l->root, name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd != -1 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+		for (at = 0; at < st.st_size; at += (off_t)sizeof(zeros))
+			if (pwrite(fd, zeros, sizeof(zeros), at) == -1)
+				break;
+		(void)fsync(fd);
+	}
+	if (fd != -1)
+		close(fd);
+	(void)unlinkat(l->root, name, 0);
+}
+
+static void
+wipe_journal(const struct layout *l)
+{
+	char name[FILE_MAX];
+	char **names;
+	size_t n, i;
+
+	names = places_names(l, OLD_JOURNAL, &n);
+	for (i = 0; i < n; i++) {
+		snprintf(name, sizeof(name), OLD_JOURNAL "/%s", names[i]);
+		wipe(l, name);
+	}
+	places_free(names, n);
+	(void)unlinkat(l->root, OLD_JOURNAL, AT_REMOVEDIR);
+}
+
+int
+beside_renew_journal(const struct layout *l)
+{
+	/* In one step: half a journal could bring back what was finished. */
+	if (renameat(l->root, "journal", l->root, OLD_JOURNAL) == -1 ||
+	    mkdirat(l->root, "journal", 0700) == -1 ||
+	    (l->chown &&
+		fchownat(l->root, "journal", l->owner, l->group,
+		    AT_SYMLINK_NOFOLLOW) == -1) ||
+	    sync_file(l, ".", O_RDONLY | O_DIRECTORY) == -1)
+		return -1;
+	wipe_journal(l);
+	return 0;
+}
+
+void
+beside_sweep(const struct layout *l)
+{
+	char name[FILE_MAX];
+	char **names;
+	size_t n, i, len;
+
+	names = places_names(l, "incoming", &n);
+	for (i = 0; i < n; i++) {
+		len = strlen(names[i]);
+		if (len < 4 || strcmp(names[i] + len - 4, ".new") != 0)
+			continue;
+		snprintf(name, sizeof(name), "incoming/%s", names[i]);
+		if (strcmp(name, OLD_JOURNAL) == 0)
+			wipe_journal(l);
+		else
+			(void)unlinkat(l->root, name, 0);
+	}
+	places_free(names, n);
 }
 
 size_t

@@ -41,6 +41,12 @@ size_t beside_settle(struct beside *b,
 
 /* Removes what runs that were killed have left. Under the lock only. */
 void beside_sweep(const struct layout *l);
+/*
+ * An empty journal in the place of one that holds nothing any more but what
+ * was: old octets are overwritten, so that what is sealed now, or by another
+ * key, cannot be read there. -1 with errno.
+ */
+int beside_renew_journal(const struct layout *l);
 /* Flushes the file system of the spool. */
 int beside_sync(const struct layout *l);
 

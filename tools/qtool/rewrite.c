@@ -360,7 +360,6 @@ take_bucket(void *ctx, void *own, unsigned bucket)
 		if (run->r->bar != NULL)
 			progress_add(run->r->bar, 1, 0);
 	}
-	settle(h);
 	places_free(names, n);
 }
 
@@ -385,6 +384,7 @@ end(void *ctx, void *own)
 	struct run *run = ctx;
 	struct hand *h = own;
 
+	settle(h);
 	pthread_mutex_lock(&run->lock);
 	run->done.messages += h->done.messages;
 	run->done.texts += h->done.texts;
@@ -416,6 +416,9 @@ rewrite(const struct rewriting *r, struct rewritten *done)
 	buckets_run(r->jobs, &w);
 	if (beside_sync(r->layout) == -1) {
 		r->trouble(r->ctx, "queue", strerror(errno));
+		run.done.failed++;
+	} else if (r->key != NULL && beside_renew_journal(r->layout) == -1) {
+		r->trouble(r->ctx, "journal", strerror(errno));
 		run.done.failed++;
 	}
 	pthread_mutex_destroy(&run.lock);

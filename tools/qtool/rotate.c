@@ -361,6 +361,9 @@ rotate(const struct rotation *r, struct rotated *done)
 	if (beside_sync(r->layout) == -1) {
 		r->trouble(r->ctx, "queue", strerror(errno));
 		run.done.failed++;
+	} else if (beside_renew_journal(r->layout) == -1) {
+		r->trouble(r->ctx, "journal", strerror(errno));
+		run.done.failed++;
 	}
 	pthread_mutex_destroy(&run.lock);
 	*done = run.done;
