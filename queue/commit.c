@@ -88,32 +88,6 @@ answer(struct committer *c, struct drafts *list, enum queue_status status)
 }
 
 static int
-write_vector(int fd, struct iovec *v, int n, uint64_t at)
-{
-	ssize_t done;
-
-	while (n > 0) {
-		errno = 0;
-		done = pwritev(fd, v, n, (off_t)at);
-		if (done == -1 && errno == EINTR)
-			continue;
-		if (done <= 0)
-			return -1;
-		at += (uint64_t)done;
-		while (n > 0 && (size_t)done >= v->iov_len) {
-			done -= (ssize_t)v->iov_len;
-			v++;
-			n--;
-		}
-		if (n > 0) {
-			v->iov_base = (char *)v->iov_base + done;
-			v->iov_len -= (size_t)done;
-		}
-	}
-	return 0;
-}
-
-static int
 flush(struct committer *c)
 {
 	uint64_t began = mono_us(), took;
@@ -233,17 +207,6 @@ add_iov(struct committer *c, int *n, const void *base, size_t len)
 	(*n)++;
 }
 
-static void
-measure(struct draft *d)
-{
-	int i;
-
-	assert(d->parts <= DRAFT_PARTS);
-	d->length = 0;
-	for (i = 0; i < d->parts; i++)
-		d->length += (uint32_t)d->part[i].iov_len;
-}
-
 /* Compresses, seals, hashes: here, so that the caller's thread does not, and
  * that records stand in the order in which they were submitted. */
 static bool
@@ -256,13 +219,10 @@ prepare(struct committer *c, struct draft *d)
 	if (d->prepare == NULL)
 		return true;
 	since = crew_clock(c->crew);
-	rc = d->prepare(d, c->writer);
+	rc = draft_prepare(d, c->writer);
 	crew_report(c->crew, "journal.prepare", since);
-	d->prepare = NULL;
-	if (rc == 0) {
-		measure(d);
+	if (rc == 0)
 		return true;
-	}
 	STAILQ_INSERT_TAIL(&refused, &d->job, link);
 	answer(c, &refused, QUEUE_FAILED);
 	return false;
@@ -340,8 +300,8 @@ write_group(struct committer *c, struct drafts *group, size_t total)
 	}
 	add_iov(c, &n, zeros, size - JOURNAL_GROUP_HEAD - total);
 	since = crew_clock(c->crew);
-	rc = write_vector(
-	    ring_fd(c->ring, (unsigned)c->slot), c->iov, n, c->pos);
+	rc =
+	    draft_write(ring_fd(c->ring, (unsigned)c->slot), c->iov, n, c->pos);
 	crew_report(c->crew, "journal.write", since);
 	c->pos = (c->pos == 0 ? JOURNAL_BLOCK : c->pos) + size;
 	ring_wrote(c->ring, (unsigned)c->slot, c->next_seq - 1, c->pos);
@@ -623,7 +583,7 @@ start(struct committer *c)
 void
 committer_submit(struct committer *c, struct draft *d)
 {
-	measure(d);
+	draft_measure(d);
 	if (c->over) {
 		d->status = QUEUE_FAILED;
 		crew_deliver(c->crew, &d->job);

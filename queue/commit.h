@@ -44,6 +44,12 @@ struct draft {
 	char head[JOURNAL_RECORD_HEAD];
 };
 
+/* draft: what the committer does to one, and to many */
+void draft_measure(struct draft *d); /* length, of the parts */
+int draft_prepare(struct draft *d, struct codec_writer *w); /* -1: it cannot */
+int draft_write(
+    int fd, struct iovec *v, int n, uint64_t at); /* takes v apart */
+
 struct committer;
 
 struct committer *committer_new(
