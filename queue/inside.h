@@ -14,8 +14,8 @@
 
 #include "lib/base/buf.h"
 #include "lib/base/hmap.h"
-#include "queue/codec.h"
 #include "queue/cache.h"
+#include "queue/codec.h"
 #include "queue/commit.h"
 #include "queue/crew.h"
 #include "queue/layout.h"
@@ -288,6 +288,6 @@ void forward_turn(struct queue *q, uint64_t low);
 void checkpoint_turn(struct queue *q);
 uint64_t checkpoint_next(const struct queue *q);
 void checkpoint_touch(struct queue *q, uint64_t evpid);
-bool checkpoint_idle(const struct queue *q); /* nothing unmarked */
+bool checkpoint_idle(struct queue *q); /* nothing left to mark */
 
 #endif

@@ -66,30 +66,36 @@ status_of(int error)
 	return error == ENOENT ? QUEUE_GONE : QUEUE_UNAVAILABLE;
 }
 
-/* Whether a slot names a key of the ring: nothing is opened yet. */
-static bool
-has_key(const struct walk *w, struct found *f, const char *head)
+/* Whether one of the slots opens. */
+static void
+try_slots(struct walk *w, struct found *f, const char *head)
 {
+	enum seal_result rc;
+	uint8_t data_key[SEAL_DATA_KEY];
 	char slot[SEAL_SLOT + 1], kid[KEYRING_KID + 1];
-	uint8_t none[SEAL_DATA_KEY];
-	bool whole = false;
 	unsigned i;
 
+	f->status = QUEUE_DAMAGED;
+	f->reason = "its key slots are damaged";
 	for (i = 0; i < MESSAGE_SLOTS; i++) {
-		if (!message_slot_parse(head + MESSAGE_SLOT_AT(i), slot) ||
-		    seal_unwrap(NULL, ident_msgid(f->id), slot, none, kid) !=
-			SEAL_NO_KEY)
+		if (!message_slot_parse(head + MESSAGE_SLOT_AT(i), slot))
 			continue;
-		whole = true;
-		if (keyring_find(w->keys, kid) != NULL)
-			return true;
-		if (f->kid[0] == '\0')
-			memcpy(f->kid, kid, sizeof(kid));
+		rc = seal_unwrap(
+		    w->keys, ident_msgid(f->id), slot, data_key, kid);
+		seal_wipe(data_key, sizeof(data_key));
+		if (rc == SEAL_OK) {
+			f->status = QUEUE_OK;
+			f->reason = NULL;
+			return;
+		}
+		if (rc != SEAL_NO_KEY)
+			continue;
+		f->status = QUEUE_LOCKED;
+		f->reason = envfile_reason(keyring_find(w->keys, kid) == NULL
+			? ENVFILE_NO_KEY
+			: ENVFILE_WRONG_KEY);
+		memcpy(f->kid, kid, sizeof(kid));
 	}
-	f->status = whole ? QUEUE_LOCKED : QUEUE_DAMAGED;
-	f->reason = whole ? envfile_reason(ENVFILE_NO_KEY)
-			  : "its key slots are damaged";
-	return false;
 }
 
 static void
@@ -118,7 +124,7 @@ judge_message(
 	f->size = m.size;
 	f->arrived = m.arrived;
 	if (m.codec & MESSAGE_SEALED)
-		(void)has_key(w, f, head);
+		try_slots(w, f, head);
 }
 
 static void

@@ -256,10 +256,33 @@ release_land(struct spooler *s, uint64_t evpid, enum role from)
 /* A piece of a body that a carrier waits for. */
 struct piece {
 	struct spooler *s;
+	uint64_t msgid;
 	enum role carrier;
 	uint32_t stream;
 	uint64_t offset;
 };
+
+/* The body is not what was accepted, or lacks its key: nothing of the message
+ * is given out again before somebody has looked. What is in flight comes back
+ * by its carrier, who drops the connection before the final dot. */
+static void
+stop_message(struct spooler *s, uint64_t msgid, enum queue_status st)
+{
+	bool locked = st == QUEUE_LOCKED;
+	struct entry *en = NULL;
+
+	while ((en = index_sibling(s->index, msgid, en)) != NULL) {
+		if (en->flags & ENTRY_FAILED)
+			continue;
+		if (!(en->flags & ENTRY_BROKEN))
+			s->count.alarms++;
+		en->flags |=
+		    locked ? ENTRY_BROKEN | ENTRY_LOCKED : ENTRY_BROKEN;
+		excuse(s, en, locked ? "locked" : "damaged",
+		    locked ? "sealed by a key that is not in the key ring"
+			   : "its message is cut short or damaged");
+	}
+}
 
 static void
 on_piece(void *ctx, enum queue_status st, const uint8_t *data, size_t len,
@@ -276,6 +299,8 @@ on_piece(void *ctx, enum queue_status st, const uint8_t *data, size_t len,
 	} else {
 		m.status =
 		    st == QUEUE_GONE ? CARRY_BODY_GONE : CARRY_BODY_UNAVAILABLE;
+		if (st == QUEUE_DAMAGED || st == QUEUE_LOCKED)
+			stop_message(p->s, p->msgid, st);
 	}
 	carry_body_put(peer_begin(carrier), &m);
 	peer_send(carrier, CARRY_BODY);
@@ -302,6 +327,7 @@ want(struct spooler *s, struct message *m, enum role carrier)
 	}
 	p = mem_zalloc(sizeof(*p));
 	p->s = s;
+	p->msgid = w.msgid;
 	p->carrier = carrier;
 	p->stream = w.stream;
 	p->offset = w.offset;

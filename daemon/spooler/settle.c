@@ -147,6 +147,11 @@ settle(struct spooler *s, struct entry *en, const struct flight *f,
 		done(s, en, o);
 		return 0;
 	}
+	if ((en->flags & ENTRY_BROKEN) && o->result != CARRY_NEVER) {
+		/* Its body could not be had: that is no try. */
+		known_settled(s, en->evpid, PLAN_HELD, 0);
+		return 0;
+	}
 	if (o->result == CARRY_UNTRIED) {
 		untried(s, en, o, now);
 		return 0;
