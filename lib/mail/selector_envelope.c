@@ -126,8 +126,6 @@ around(struct selector_envelope *x, enum selector_field f, const char *header,
 		return number(v, (int64_t)x->size);
 	case SELECT_STORED:
 		return x->stored > 0 && number(v, (int64_t)x->stored);
-	case SELECT_ROUTE:
-		return not_empty(v, route_of(x));
 	case SELECT_RELAY:
 		return not_empty(v, x->relay);
 	case SELECT_SRC:
@@ -146,39 +144,21 @@ around(struct selector_envelope *x, enum selector_field f, const char *header,
 	case SELECT_HDR:
 	case SELECT_BODY:
 		return x->message != NULL && x->message(x->ctx, f, header, v);
-	case SELECT_LISTENER:
-	case SELECT_CLIENT_IP:
-	case SELECT_CLIENT_NAME:
-	case SELECT_HELO:
-	case SELECT_AUTH:
-	case SELECT_TLS:
-		return origin_of(x, f, v);
 	default:
 		return false;
 	}
 }
 
+/* What its text says. */
 static bool
-on_value(void *ctx, enum selector_field f, const char *header,
+within(struct selector_envelope *x, enum selector_field f,
     struct selector_value *v)
 {
-	struct selector_envelope *x = ctx;
 	const struct envelope *e = x->envelope;
 
 	switch (f) {
-	case SELECT_ID:
-		return text(v, ident_evpid_text(x->id, e->id));
 	case SELECT_TYPE:
 		return text(v, selector_envelope_type(e));
-	case SELECT_STATE:
-		return text(v, state_of(x));
-	case SELECT_HELD:
-		return number(v, strcmp(state_of(x), "held") == 0);
-	case SELECT_PAUSED:
-		return number(
-		    v, x->paused || strcmp(state_of(x), "paused") == 0);
-	case SELECT_INFLIGHT:
-		return number(v, strcmp(state_of(x), "inflight") == 0);
 	case SELECT_SENDER:
 		return text(v, e->sender);
 	case SELECT_RCPT:
@@ -194,14 +174,48 @@ on_value(void *ctx, enum selector_field f, const char *header,
 		return e->last_try != 0 && number(v, e->last_try);
 	case SELECT_EXPIRES:
 		return number(v, e->expires);
-	case SELECT_ARRIVED:
-		return number(v, e->arrived);
 	case SELECT_ERROR:
 		return not_empty(v, e->error);
+	case SELECT_ROUTE:
+		return not_empty(v, route_of(x));
 	case SELECT_RULE:
 		return rule_of(x, v);
+	case SELECT_LISTENER:
+	case SELECT_CLIENT_IP:
+	case SELECT_CLIENT_NAME:
+	case SELECT_HELO:
+	case SELECT_AUTH:
+	case SELECT_TLS:
+		return origin_of(x, f, v);
 	default:
-		return around(x, f, header, v);
+		return false;
+	}
+}
+
+/* What is known of any envelope. */
+static bool
+on_value(void *ctx, enum selector_field f, const char *header,
+    struct selector_value *v)
+{
+	struct selector_envelope *x = ctx;
+
+	switch (f) {
+	case SELECT_ID:
+		return text(v, ident_evpid_text(x->id, x->envelope->id));
+	case SELECT_STATE:
+		return text(v, state_of(x));
+	case SELECT_HELD:
+		return number(v, strcmp(state_of(x), "held") == 0);
+	case SELECT_PAUSED:
+		return number(
+		    v, x->paused || strcmp(state_of(x), "paused") == 0);
+	case SELECT_INFLIGHT:
+		return number(v, strcmp(state_of(x), "inflight") == 0);
+	case SELECT_ARRIVED:
+		return number(v, x->unread ? x->arrived : x->envelope->arrived);
+	default:
+		return around(x, f, header, v) ||
+		    (!x->unread && within(x, f, v));
 	}
 }
 

@@ -17,10 +17,15 @@
 
 struct selector_envelope {
 	const struct envelope *envelope;
+	/* It could not be read: nothing but its id is there, and what stands
+	 * below. */
+	bool unread;
+	int64_t arrived; /* if it could not; 0: not known */
 	int64_t now; /* tells ready from deferred */
 	uint64_t size; /* of the body */
 	uint64_t stored; /* octets on the disk; 0: not known */
-	/* corrupt, inflight, trash, ...; NULL: what the envelope says. */
+	/* corrupt, inflight, trash, ...; NULL: what the envelope says, which
+	 * must have been read. */
 	const char *state;
 	const char *comp, *enc, *kid; /* zstd, aes-256-gcm, ...; NULL: none */
 	const char

@@ -451,6 +451,28 @@ test_nothing(void **state)
 	assert_true(matches("all(!held) && none(held) && !any(held)", &s));
 }
 
+/* An envelope of which there is nothing but a name: nothing is made up. */
+static void
+test_unread(void **state)
+{
+	struct envelope e = { .id = UINT64_C(0x3f9a0c41d7b20001) };
+	struct selector_envelope x = { .envelope = &e,
+		.unread = true,
+		.state = "locked",
+		.arrived = NOW - DAY,
+		.now = NOW,
+		.kid = "k3" };
+	struct selector_subject s;
+
+	(void)state;
+	selector_envelope_subject(&x, &s);
+	assert_true(matches("state = locked && id = 3f9a0c41d7b2", &s));
+	assert_true(matches("age = 1d && kid = k3", &s));
+	assert_false(matches("type = mta || tries = 0 || sender.null", &s));
+	assert_false(matches("rcpt ~ * || dest ~ * || expires || ttl < 1s", &s));
+	assert_false(matches("listener || error || rule || route", &s));
+}
+
 /* What a spool may hold by accident. */
 static bool
 on_odd(void *ctx, enum selector_field f, const char *header,
@@ -605,6 +627,7 @@ main(void)
 		cmocka_unit_test(test_cases),
 		cmocka_unit_test(test_long_list),
 		cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_unread),
 		cmocka_unit_test(test_odd_values),
 		cmocka_unit_test(test_counts),
 		cmocka_unit_test(test_failures),

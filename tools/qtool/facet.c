@@ -143,6 +143,7 @@ plain(const struct facet *x, struct qtool *t, const struct sight *s,
 {
 	const struct view_message *m = s->ve->message;
 	struct selector_envelope e = { .envelope = &s->e,
+		.unread = !s->parsed,
 		.now = t->now,
 		.size = m->size,
 		.stored = m->stored,

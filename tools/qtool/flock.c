@@ -93,6 +93,8 @@ make_subject(struct asked *a, struct flock *f, const struct sight *s)
 	a->f = f;
 	a->s = s;
 	a->x.envelope = &s->e;
+	a->x.unread = !s->parsed;
+	a->x.arrived = m->arrived;
 	a->x.now = f->now;
 	a->x.size = m->size;
 	a->x.stored = m->stored;

@@ -185,6 +185,7 @@ settings_keys(const char *ring, const char *conf, const char *passphrase_file,
     struct keyring **keys, char *err, size_t errlen)
 {
 	char *path = settings_ring(ring, conf), word[SETTINGS_PASSPHRASE];
+	char why[256];
 	bool wants;
 	int rc = 0;
 
@@ -196,9 +197,12 @@ settings_keys(const char *ring, const char *conf, const char *passphrase_file,
 		rc = settings_passphrase(
 		    path, passphrase_file, word, err, errlen);
 	if (rc == 0) {
-		*keys = keyring_load(path, wants ? word : NULL, err, errlen);
-		if (*keys == NULL)
+		*keys =
+		    keyring_load(path, wants ? word : NULL, why, sizeof(why));
+		if (*keys == NULL) {
+			snprintf(err, errlen, "%s: %s", path, why);
 			rc = -1;
+		}
 	}
 	seal_wipe(word, sizeof(word));
 	free(path);
