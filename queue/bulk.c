@@ -21,6 +21,7 @@ struct bulk {
 	bool known; /* its caller has it, or the loader was told */
 	bool refused;
 	bool ending; /* its last record is on the way */
+	bool awaited; /* by a sync */
 	uint64_t seq; /* of its last part */
 	unsigned parts, here; /* parts in all, and durable */
 	unsigned slots[RING_SLOTS]; /* pins it holds */
@@ -415,4 +416,24 @@ bulk_report(struct queue *q)
 		else
 			queue_bulk_done(q, b->id);
 	}
+}
+
+void
+bulk_await(struct queue *q)
+{
+	struct bulk *b;
+
+	LIST_FOREACH(b, &q->bulks, link)
+		b->awaited = b->known && !b->ending;
+}
+
+bool
+bulk_awaited(const struct queue *q)
+{
+	const struct bulk *b;
+
+	LIST_FOREACH(b, &q->bulks, link)
+		if (b->awaited && !b->ending)
+			return true;
+	return false;
 }

@@ -19,7 +19,6 @@
 #define AFTER_WORK_MS 30000
 #define AFTER_FAILURE_MS 5000
 #define PROBE_MS 1000 /* how often a journal that failed is looked at */
-#define SYNC_MS 3000 /* then a sync no longer waits for a quiet moment */
 
 struct sync {
 	struct job job;
@@ -107,20 +106,6 @@ run_sync(struct job *j)
 	s->error = rc == -1 ? errno : 0;
 }
 
-/* Those whose checkpoint has ended, or all. */
-static void
-answer_syncers(struct queue *q, bool begun, enum queue_status status)
-{
-	struct syncer *s;
-
-	while (
-	    (s = STAILQ_FIRST(&q->syncers)) != NULL && (s->begun || !begun)) {
-		STAILQ_REMOVE_HEAD(&q->syncers, link);
-		change_answer_later(q, s->cb, s->ctx, status);
-		free(s);
-	}
-}
-
 static void
 finish_mark(struct job *j)
 {
@@ -142,9 +127,7 @@ finish_mark(struct job *j)
 		q->low = q->low_next == m->d.seq ? m->d.seq + 1 : q->low_next;
 	} else
 		q->checkpoint_after = q->now + AFTER_FAILURE_MS;
-	answer_syncers(q, true,
-	    m->d.status == QUEUE_OK && TAILQ_EMPTY(&q->retry) ? QUEUE_OK
-							      : QUEUE_FAILED);
+	exact_flushed(q, m->d.status == QUEUE_OK);
 	free(m);
 }
 
@@ -192,7 +175,7 @@ finish_sync(struct job *j)
 		q->distrust = true;
 		q->checkpoint = CHECKPOINT_IDLE;
 		(void)trouble_part(q->trouble, TROUBLE_FILES, s->error, q->now);
-		answer_syncers(q, false, QUEUE_FAILED);
+		exact_fail(q);
 	}
 	free(s->touched);
 	free(s);
@@ -220,11 +203,8 @@ static void
 begin(struct queue *q, uint64_t low)
 {
 	struct sync *s = mem_zalloc(sizeof(*s));
-	struct syncer *waiting;
 	size_t len;
 
-	STAILQ_FOREACH(waiting, &q->syncers, link)
-		waiting->begun = true;
 	q->low_next = low;
 	q->checkpoint = CHECKPOINT_SYNC;
 	q->work_since = 0;
@@ -329,30 +309,23 @@ crowded(const struct queue *q, unsigned part)
 void
 checkpoint_turn(struct queue *q)
 {
-	struct syncer *asked = STAILQ_FIRST(&q->syncers);
 	uint64_t low;
 
 	renew(q);
 	probe(q);
 	if (q->probing)
 		return;
+	exact_turn(q);
 	if (q->checkpoint != CHECKPOINT_IDLE || q->distrust ||
-	    q->load != NULL || q->now < q->checkpoint_after)
+	    q->now < q->checkpoint_after)
 		return;
-	if (asked != NULL && !quiet(q) && q->now < asked->deadline) {
-		committer_hurry(q->committer);
-		return;
-	}
 	low = lowest(q);
 	if (crowded(q, 4))
 		bulk_carry(q, low);
 	if (crowded(q, 3))
 		forward_turn(q, low);
-	if (asked != NULL && low <= q->low)
-		answer_syncers(
-		    q, false, TAILQ_EMPTY(&q->retry) ? QUEUE_OK : QUEUE_FAILED);
-	else if (asked != NULL || wanted(q, low))
-		begin(q, low);
+	if (exact_ready(q, low) || wanted(q, low))
+		begin(q, low > q->low ? low : q->low);
 }
 
 uint64_t
@@ -365,21 +338,4 @@ checkpoint_next(const struct queue *q)
 	if (!STAILQ_EMPTY(&q->syncers))
 		return q->now + 20;
 	return q->work_since == 0 ? 0 : q->work_since + AFTER_WORK_MS;
-}
-
-void
-queue_sync(struct queue *q, void (*cb)(void *ctx, enum queue_status), void *ctx)
-{
-	struct syncer *s = mem_zalloc(sizeof(*s));
-
-	s->cb = cb;
-	s->ctx = ctx;
-	s->deadline = q->now + SYNC_MS;
-	if (q->distrust) {
-		change_answer_later(q, cb, ctx, QUEUE_FAILED);
-		free(s);
-		return;
-	}
-	STAILQ_INSERT_TAIL(&q->syncers, s, link);
-	crew_wake(q->crew);
 }

@@ -162,11 +162,20 @@ join_list(struct entry *e, struct entries *list, uint64_t at)
 	TAILQ_INSERT_TAIL(list, e, due);
 }
 
+static void
+await_no_more(struct queue *q, struct entry *e)
+{
+	if (e->awaited > 0)
+		q->awaited--;
+	e->awaited = 0;
+}
+
 void
 entry_free(struct queue *q, struct entry *e)
 {
 	unsigned i;
 
+	await_no_more(q, e);
 	leave_list(e);
 	trouble_over(q->trouble, e->cause, q->now);
 	room_release(q, e);
@@ -233,6 +242,32 @@ removes_only(const struct queue *q, const struct entry *e)
 }
 
 void
+entry_await_all(struct queue *q)
+{
+	struct entry *e;
+	size_t at;
+
+	HMAP_FOREACH(e, q->entries, at) {
+		if (e->unknown || e->cause != 0 ||
+		    (!e->busy && e->pending == 0 && !has_work(q, e)))
+			continue;
+		if (e->awaited == 0)
+			q->awaited++;
+		/* The job that runs may not know of the last change. */
+		e->awaited = e->busy ? 2 : 1;
+	}
+}
+
+void
+entry_came(struct queue *q, struct entry *e, bool good)
+{
+	if (e->awaited > 1 && good)
+		e->awaited--;
+	else
+		await_no_more(q, e);
+}
+
+void
 entry_consider(struct queue *q, struct entry *e)
 {
 	/* What is on its way comes back here. */
@@ -241,10 +276,12 @@ entry_consider(struct queue *q, struct entry *e)
 		return;
 	}
 	if (e->unknown) {
+		await_no_more(q, e);
 		join_list(e, &q->unseen, 0);
 		return;
 	}
 	if (!has_work(q, e)) {
+		await_no_more(q, e);
 		entry_unpin(q, e);
 		/* While the tree is walked it stays, so that files that were
 		 * seen a moment ago are not taken for mail. */

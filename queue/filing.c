@@ -415,6 +415,7 @@ finish_work(struct job *j)
 	blob_unref(w->body);
 	form_drop(&w->form);
 	free(w);
+	entry_came(q, e, good);
 	entry_consider(q, e);
 }
 

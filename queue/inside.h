@@ -87,6 +87,7 @@ struct entry {
 	unsigned slot; /* of the put's record */
 	uint64_t at;
 	bool busy; /* a file job runs */
+	uint8_t awaited; /* file jobs that a sync waits for */
 	bool put; /* its message record is in memory or journal */
 	bool replayed; /* not merged with the walk yet */
 	bool found; /* by replay, at some time */
@@ -112,10 +113,17 @@ enum checkpoint_state {
 	CHECKPOINT_MARK
 };
 
+/* What a round of sync waits for. */
+enum exact_state {
+	EXACT_IDLE,
+	EXACT_BULKS,
+	EXACT_FILES,
+	EXACT_FLUSH
+};
+
 struct syncer {
 	STAILQ_ENTRY(syncer) link;
-	uint64_t deadline; /* ms: it has waited long enough for quiet */
-	bool begun; /* its checkpoint runs */
+	bool begun; /* its round has begun */
 	void (*cb)(void *, enum queue_status);
 	void *ctx;
 };
@@ -177,6 +185,8 @@ struct queue {
 	bool distrust; /* a sync failed: files may be less than we think */
 	bool renewing;
 	STAILQ_HEAD(syncer_list, syncer) syncers;
+	enum exact_state exact;
+	unsigned awaited; /* entries it waits for */
 	struct buf *touched; /* evpids written since, with sync_files */
 
 	struct buf *finished; /* lines for state/finished */
@@ -215,6 +225,10 @@ void entry_drop_body(struct queue *q, struct entry *e);
 /* Decides what is next for it: a list, a file job, or its end. */
 void entry_consider(struct queue *q, struct entry *e);
 bool entry_finished(const struct queue *q, const struct entry *e);
+/* Counts those that are not in files as they stand now. */
+void entry_await_all(struct queue *q);
+/* A file job has ended; it is not tried again soon when it failed. */
+void entry_came(struct queue *q, struct entry *e, bool good);
 
 /* filing */
 void filing_turn(struct queue *q); /* starts the file jobs that are due */
@@ -279,10 +293,20 @@ void bulk_replayed_put(struct queue *q, uint64_t msgid, uint64_t seq);
 /* Writes those anew whose record pins the segment that begins at low. */
 void bulk_carry(struct queue *q, uint64_t low);
 void bulk_free_all(struct queue *q);
+/* Remembers those that are under way; whether one of them still is. */
+void bulk_await(struct queue *q);
+bool bulk_awaited(const struct queue *q);
 
 /* forward */
 /* The same for messages that do not get into files. */
 void forward_turn(struct queue *q, uint64_t low);
+
+/* exact */
+void exact_turn(struct queue *q);
+/* True when what a round waits for is the flush that begins now. */
+bool exact_ready(struct queue *q, uint64_t low);
+void exact_flushed(struct queue *q, bool good);
+void exact_fail(struct queue *q); /* all of them */
 
 /* checkpoint */
 void checkpoint_turn(struct queue *q);
