@@ -60,6 +60,8 @@ open_root(struct view *v, const char *path, char *err, size_t errlen)
 	}
 	v->layout.owner = st.st_uid;
 	v->layout.group = st.st_gid;
+	/* For those that write after all: a lock that root makes is theirs. */
+	v->layout.chown = geteuid() == 0 && st.st_uid != 0;
 	text = layout_read_all(&v->layout, "VERSION", 256, &len);
 	if (text == NULL) {
 		snprintf(err, errlen, "spool %s: %s%s", path,

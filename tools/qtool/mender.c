@@ -79,6 +79,11 @@ do_aside(
 	    m->aside_name == NULL ? "corrupt" : m->aside_name);
 	if (m->dry)
 		return MENDER_DONE;
+	/* So that the daemon can take it back. */
+	if (m->layout->chown &&
+	    fchownat(m->layout->root, p->file, m->layout->owner,
+		m->layout->group, AT_SYMLINK_NOFOLLOW) == -1)
+		return failed(said, "chown");
 	if (m->aside == -1) {
 		snprintf(line, sizeof(line), "%s %s", problem_code(p->class),
 		    p->reason);

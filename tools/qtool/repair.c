@@ -190,6 +190,38 @@ act(struct repair *r, const struct problems *p, bool first)
 	return acted;
 }
 
+/*
+ * Without these two a spool cannot even be opened. Who holds the lock holds it
+ * all the same.
+ */
+static void
+free_top(struct repair *r)
+{
+	static const char *const names[] = { "VERSION", "LOCK" };
+	int root = open(r->t->spool, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat top, st;
+	bool done = true;
+	size_t i;
+
+	if (root == -1 || fstat(root, &top) == -1)
+		goto out;
+	for (i = 0; i < 2; i++) {
+		if (fstatat(root, names[i], &st, AT_SYMLINK_NOFOLLOW) == -1 ||
+		    !S_ISREG(st.st_mode))
+			continue;
+		if (st.st_uid != top.st_uid && geteuid() == 0)
+			done = fchownat(root, names[i], top.st_uid, top.st_gid,
+				   AT_SYMLINK_NOFOLLOW) == 0;
+		if ((st.st_mode & 07777) != 0600)
+			done = fchmodat(root, names[i], 0600, 0) == 0 && done;
+	}
+	if (!done)
+		qtool_note(r->t, "VERSION and LOCK: %s", strerror(errno));
+out:
+	if (root != -1)
+		close(root);
+}
+
 /* The view was opened before the lock was had: what it saw may be old. */
 static int
 open_locked(struct repair *r)
@@ -232,8 +264,12 @@ open_quarantine(struct repair *r)
 static int
 start(struct repair *r)
 {
-	int code = surveyor_open(&r->s, r->t);
+	int code = qtool_spool(r->t);
 
+	if (code == EXIT_DONE && r->yes)
+		free_top(r);
+	if (code == EXIT_DONE)
+		code = surveyor_open(&r->s, r->t);
 	if (code == EXIT_DONE && r->yes)
 		code = open_locked(r);
 	if (code != EXIT_DONE)

@@ -275,7 +275,8 @@ look_in_place(const struct survey_options *o, size_t place, struct problems *p)
 		} else if (!places[place].ours(entry->d_name))
 			problems_add(p, PROBLEM_FOREIGN_FILE, file,
 			    "a name that has no business there");
-		else if (places[place].files)
+		else if (places[place].files ||
+		    (place == 0 && S_ISREG(st.st_mode)))
 			(void)inspect_file(&o->known, &st, file, p);
 	}
 	closedir(dir);
