@@ -51,8 +51,7 @@ sight_read(struct sight *s, const struct view_envelope *ve, int64_t now)
 		    ve->status == VIEW_LOCKED ? ve->reason : m->reason);
 	} else if (ve->status != VIEW_WHOLE && ve->where != VIEW_RECORD) {
 		s->state = "corrupt";
-		snprintf(s->reason, sizeof(s->reason), "%s%s%s", ve->reason,
-		    why[0] != '\0' ? ": " : "", why);
+		snprintf(s->reason, sizeof(s->reason), "%s", ve->reason);
 	} else if (m->status != VIEW_WHOLE) {
 		s->state = "corrupt";
 		snprintf(
