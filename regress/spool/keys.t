@@ -161,6 +161,17 @@ refused('twice', qr/event=keys-refused text=.*line 2: its kid stands there/);
 $ring->write(readable => $one);
 refused('none active', qr/no key of it is active, and new mail is to be/);
 
+# In the background the shell is told as well.
+for my $case ([0400, qr/^smtpd: EX_CONFIG: it did not start; the log says why/],
+	[0600, qr/^\S+:5: encryption: \S+ has mode 0600, and must have 0400/]) {
+	chmod $case->[0], $ring->path;
+	my ($user, $conf) = (join(' ', $d->as_user), $d->conf);
+	my $out = join '', `$user $d->{bin}/smtpd -f $conf 2>&1`;
+	is $? >> 8, 78, 'in the background: exit 78';
+	like $out, $case->[1], 'in the background: the sentence';
+}
+chmod 0400, $ring->path;
+
 # With a passphrase, which seals the key's line; seal_vectors.py of regress/unit
 # made it.
 my $sealed = "scrypt 10 8 1 UFFSU1RVVldYWVpbXF1eX2Bh\n"
