@@ -1,10 +1,15 @@
+#include <stdlib.h>
 #include <string.h>
 
-#include "lib/base/ident.h"
+#include "lib/base/mem.h"
 #include "lib/mail/selector_tree.h"
 
-/* Longer texts are cut for a regular expression. */
-#define ERE_TEXT_MAX 4096
+/*
+ * The C library's matcher may take time that grows with the square of a text:
+ * it gets lines of a body, one by one, and no more than so much of the rest.
+ */
+#define ERE_TEXT_MAX 65536
+#define ERE_LINE_MAX 4096 /* of a body; also what is folded of an address */
 
 static bool eval(
     struct asking *k, const struct node *n, const struct selector_subject *s);
@@ -78,23 +83,65 @@ one_of(const struct test *t, enum kind kind, const struct slice *v)
 	return false;
 }
 
-/* The expression sees an address with its domain in lower case. */
 static bool
-ere(const struct item *i, const struct slice *v, size_t fold)
+ere_copy(const struct item *i, const char *text, size_t n, size_t fold)
 {
-	char copy[ERE_TEXT_MAX];
-	size_t at, n = v->len;
+	char copy[ERE_LINE_MAX];
+	size_t at;
 
-	if (fold >= n && v->text[n] == '\0')
-		return regexec(i->re, v->text, 0, NULL, 0) == 0;
 	if (n > sizeof(copy) - 1)
 		n = sizeof(copy) - 1;
-	memcpy(copy, v->text, n);
+	memcpy(copy, text, n);
 	copy[n] = '\0';
 	for (at = fold; at < n; at++)
 		if (copy[at] >= 'A' && copy[at] <= 'Z')
 			copy[at] = (char)(copy[at] - 'A' + 'a');
 	return regexec(i->re, copy, 0, NULL, 0) == 0;
+}
+
+static bool
+ere_line(const struct item *i, const struct slice *v)
+{
+	const char *at = v->text, *end = v->text + v->len, *lf;
+	size_t n;
+
+	for (; at < end; at = lf + 1) {
+		lf = memchr(at, '\n', (size_t)(end - at));
+		if (lf == NULL)
+			lf = end;
+		n = (size_t)(lf - at);
+		if (n > 0 && at[n - 1] == '\r')
+			n--;
+		if (ere_copy(i, at, n, n))
+			return true;
+	}
+	return false;
+}
+
+/* The expression sees an address with its domain in lower case. */
+static bool
+ere(const struct item *i, const struct slice *v, size_t fold)
+{
+	char *copy;
+	bool yes;
+
+	if (fold < v->len || v->text[v->len] != '\0')
+		return ere_copy(i, v->text, v->len, fold);
+	if (v->len <= ERE_TEXT_MAX)
+		return regexec(i->re, v->text, 0, NULL, 0) == 0;
+	copy = mem_strndup(v->text, ERE_TEXT_MAX);
+	yes = regexec(i->re, copy, 0, NULL, 0) == 0;
+	free(copy);
+	return yes;
+}
+
+static bool
+fits(const struct test *t, const struct item *i, const struct slice *v,
+    size_t fold)
+{
+	if (i->re == NULL)
+		return compare_glob(i->text, v->text, v->len, fold);
+	return t->field == SELECT_BODY ? ere_line(i, v) : ere(i, v, fold);
 }
 
 static bool
@@ -104,9 +151,7 @@ like(const struct test *t, enum kind kind, const struct slice *v)
 	const struct item *i = t->items;
 
 	for (n = t->n; n > 0; n--, i++)
-		if (i->re != NULL
-			? ere(i, v, fold)
-			: compare_glob(i->text, v->text, v->len, fold))
+		if (fits(t, i, v, fold))
 			return true;
 	return false;
 }

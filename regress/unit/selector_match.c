@@ -16,6 +16,7 @@
 #define NOW INT64_C(1795353669) /* 2026-11-22T13:21:09Z */
 #define HOUR 3600
 #define DAY 86400
+#define ERE_CUT 65535 /* the last octet a regular expression sees */
 #define TEXT(s) ((char *)(uintptr_t)(s))
 
 /* A message of three: deferred, held with a rule, and a bounce of ours. */
@@ -307,6 +308,10 @@ static const struct {
 	{ "hdr.X-None != x", 7 },
 	{ "body ~ \"*Buy\\r\\nnow*\"", 7 },
 	{ "body ~ /now!/", 7 },
+	{ "body ~ /^now!$/", 7 },
+	{ "body ~ /^Buy$/", 7 },
+	{ "body ~ /Buy.*now/", 0 },
+	{ "body ~ /^$/", 0 },
 	/* of all envelopes of the message */
 	{ "any(held)", 7 },
 	{ "all(held)", 0 },
@@ -469,7 +474,8 @@ test_unread(void **state)
 	assert_true(matches("state = locked && id = 3f9a0c41d7b2", &s));
 	assert_true(matches("age = 1d && kid = k3", &s));
 	assert_false(matches("type = mta || tries = 0 || sender.null", &s));
-	assert_false(matches("rcpt ~ * || dest ~ * || expires || ttl < 1s", &s));
+	assert_false(
+	    matches("rcpt ~ * || dest ~ * || expires || ttl < 1s", &s));
 	assert_false(matches("listener || error || rule || route", &s));
 }
 
@@ -501,6 +507,17 @@ test_odd_values(void **state)
 	assert_false(matches("rcpt.domain", &s));
 	assert_false(matches("state = held || id = 3f9a0c41d7b2", &s));
 	assert_false(matches("tries > 0 || client.ip = ::/0", &s));
+	/* Only the pattern's length counts for a body, line by line. */
+	for (size_t i = 999; i < 100000; i += 1000)
+		text[i] = '\n';
+	assert_false(matches("body ~ /(([[:alpha:]]+)+)+!/", &s));
+	assert_true(matches("body ~ /^a{99}a*$/", &s));
+	memset(text, 'a', 100000);
+	text[ERE_CUT] = 'b';
+	assert_true(matches("subject ~ /b/", &s));
+	text[ERE_CUT] = 'a';
+	text[ERE_CUT + 1] = 'b';
+	assert_false(matches("subject ~ /b/", &s));
 	strcpy(text, "@");
 	assert_true(matches("rcpt.domain = \"\" && rcpt.local = \"\"", &s));
 	strcpy(text, "\xff\xfe@\xff");
