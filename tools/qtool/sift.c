@@ -291,8 +291,10 @@ is_named(struct sift *f, uint64_t evpid)
 			hi = mid;
 	}
 	for (; lo > 0; lo = f->ids[lo - 1].within)
-		if (evpid <= f->ids[lo - 1].hi)
-			named = f->ids[lo - 1].found = true;
+		if (evpid <= f->ids[lo - 1].hi) {
+			f->ids[lo - 1].found = true;
+			named = true;
+		}
 	return named;
 }
 
