@@ -110,6 +110,19 @@ note_finished(struct queue *q, uint64_t evpid, const char *outcome, size_t len)
 	    text_time(when, mono_wall()), (int)len, outcome);
 }
 
+void
+change_back(struct queue *q, uint64_t evpid)
+{
+	note_finished(q, evpid, "back", 4);
+}
+
+void
+change_replayed(
+    struct queue *q, uint64_t evpid, const char *outcome, size_t len)
+{
+	note_finished(q, evpid, outcome, len);
+}
+
 static struct leaf *
 mark_done(struct queue *q, struct entry *e, uint64_t evpid)
 {

@@ -18,6 +18,7 @@
 #include "queue/codec.h"
 #include "queue/commit.h"
 #include "queue/crew.h"
+#include "queue/finished.h"
 #include "queue/layout.h"
 #include "queue/message.h"
 #include "queue/queue.h"
@@ -202,6 +203,8 @@ struct queue {
 	bool closing;
 	struct queue_stats stats;
 	struct trouble *trouble;
+	uint64_t aside_counted; /* ms: when the files in corrupt/ were */
+	bool aside_counting;
 	int journal_error; /* 0: it works */
 	bool probing; /* a mark is written to see whether it works again */
 	uint64_t probe_at; /* ms */
@@ -239,6 +242,11 @@ uint64_t filing_next(const struct queue *q);
 void change_finish(struct queue *q, uint64_t evpid, const char *outcome,
     size_t len, unsigned slot);
 void change_answered(struct queue *q, const struct draft *d);
+/* A finished envelope was brought back. */
+void change_back(struct queue *q, uint64_t evpid);
+/* The journal has a done that state/finished may lack. */
+void change_replayed(struct queue *q, uint64_t evpid, const char *outcome,
+    size_t len);
 /* Runs cb from a later queue_turn(); NULL is accepted. */
 void change_answer_later(struct queue *q, void (*cb)(void *, enum queue_status),
     void *ctx, enum queue_status status);
@@ -273,7 +281,15 @@ int restore(struct queue *q, char *err, size_t errlen);
 /* False: it is damaged. */
 bool restore_record(struct entry *e, const char *record, size_t len);
 
+/* aside */
+void aside_anomaly(struct queue *q, const char *name, const char *reason);
+void aside_file(struct queue *q, uint64_t id, const char *reason);
+void aside_count(struct queue *q); /* corrupt/, now and then */
+
 /* load */
+/* As queue_discover(), of what may have been finished before. */
+void discover_back(struct queue *q, uint64_t msgid,
+    void (*cb)(void *ctx, enum queue_status, unsigned found), void *ctx);
 void load_new(struct queue *q); /* from here on nothing is forgotten */
 unsigned load_turn(struct queue *q, unsigned most);
 void load_free(struct queue *q);

@@ -301,13 +301,14 @@ int
 layout_set_aside(const struct layout *l, const char *name, const char *reason)
 {
 	const char *base = strrchr(name, '/');
-	char to[LAYOUT_NAME_MAX * 2];
+	char to[LAYOUT_NAME_MAX * 2], why[400];
 
 	base = base == NULL ? name : base + 1;
+	snprintf(why, sizeof(why), "%s: %s", name, reason);
 	if (!free_name(l, to, sizeof(to), base))
 		return -1;
 	/* The reason first: a file in corrupt/ always has its reason. */
-	if (write_why(l, to, reason) == -1)
+	if (write_why(l, to, why) == -1)
 		return -1;
 	return renameat(l->root, name, l->root, to);
 }

@@ -28,67 +28,24 @@ struct load {
 	struct walk *now; /* being reported */
 	size_t at; /* in it */
 	size_t odd;
+	struct finished *finished; /* NULL: not read yet */
+	bool reading; /* it */
 };
 
-/* A file is set aside, or an odd text kept, by a worker. */
-struct aside {
+/* Of state/finished. */
+struct reading {
 	struct job job;
-	char name[LAYOUT_NAME_MAX];
-	const char *reason;
-	int error;
+	struct finished *finished;
 };
 
 struct discovery {
+	struct job job; /* reads what was finished */
+	struct finished *finished;
+	uint64_t msgid;
+	bool back; /* whatever was finished */
 	void (*cb)(void *, enum queue_status, unsigned);
 	void *ctx;
 };
-
-static void
-anomaly(struct queue *q, const char *name, const char *reason)
-{
-	char safe[512];
-
-	q->stats.anomalies++;
-	log_warn("event=anomaly file=%s reason=\"%s\"",
-	    text_quote(safe, sizeof(safe), name), reason);
-	if (q->has_loader && q->loader.anomaly != NULL)
-		q->loader.anomaly(q->loader.ctx, name, reason);
-}
-
-static void
-run_aside(struct job *j)
-{
-	struct aside *a = (struct aside *)(void *)j;
-
-	if (layout_set_aside(&j->q->layout, a->name, a->reason) == -1)
-		a->error = errno;
-}
-
-static void
-finish_aside(struct job *j)
-{
-	struct aside *a = (struct aside *)(void *)j;
-
-	(void)trouble_part(j->q->trouble, TROUBLE_CORRUPT, a->error, j->q->now);
-	free(a);
-}
-
-static void
-set_aside(struct queue *q, uint64_t id, const char *reason)
-{
-	struct aside *a = mem_zalloc(sizeof(*a));
-
-	if (ident_rcpt(id) == 0)
-		layout_message(a->name, ident_msgid(id));
-	else
-		layout_envelope(a->name, id);
-	a->reason = reason;
-	a->job.q = q;
-	a->job.run = run_aside;
-	a->job.finish = finish_aside;
-	anomaly(q, a->name, reason);
-	crew_submit(q->crew, &a->job, false);
-}
 
 /* What lacks its key is told once for all of it, when the walk has ended. */
 static void
@@ -140,10 +97,11 @@ load_files(struct queue *q, struct walk *w, const struct found *found, size_t n)
 		    m->status == QUEUE_LOCKED) {
 			char name[LAYOUT_NAME_MAX];
 
-			anomaly(q, layout_message(name, ident_msgid(m->id)),
+			aside_anomaly(q,
+			    layout_message(name, ident_msgid(m->id)),
 			    m->reason);
 		} else
-			set_aside(q, m->id, "a message without any envelope");
+			aside_file(q, m->id, "a message without any envelope");
 		return 1;
 	}
 	for (f = m == NULL ? found : found + 1; f < found + n; f++) {
@@ -151,7 +109,7 @@ load_files(struct queue *q, struct walk *w, const struct found *found, size_t n)
 			continue;
 		count++;
 		if (m == NULL && f->status != QUEUE_UNAVAILABLE) {
-			set_aside(q, f->id, "an envelope without its message");
+			aside_file(q, f->id, "an envelope without its message");
 			continue;
 		}
 		text = f->len > 0 ? w->text + f->at : NULL;
@@ -181,6 +139,39 @@ load_files(struct queue *q, struct walk *w, const struct found *found, size_t n)
 		}
 	}
 	return count;
+}
+
+/* Files that nobody knew of. What was finished before is not taken twice: a
+ * backup brought it back, or a bucket that had been away. */
+static unsigned
+take_new(struct queue *q, struct walk *w, const struct finished *finished,
+    const struct found *found, size_t n)
+{
+	static const char reason[] =
+	    "it was finished before: see state/finished";
+	struct found *kept = mem_zarray(n, sizeof(*kept));
+	size_t i, refused = 0, envelopes = 0, count = 0;
+	unsigned rc = 0;
+
+	for (i = 0; i < n; i++) {
+		if (ident_rcpt(found[i].id) != 0 &&
+		    finished_has(finished, found[i].id)) {
+			aside_file(q, found[i].id, reason);
+			refused++;
+			continue;
+		}
+		envelopes += ident_rcpt(found[i].id) != 0;
+		kept[count++] = found[i];
+	}
+	if (refused > 0 && envelopes == 0) {
+		if (count > 0 && kept[0].status != QUEUE_GONE &&
+		    tally_count(q->tally, ident_msgid(found->id)) == 0)
+			aside_file(q, kept[0].id, reason);
+	} else if (count > 0) {
+		rc = load_files(q, w, kept, count);
+	}
+	free(kept);
+	return rc + (unsigned)refused;
 }
 
 static const struct found *
@@ -254,7 +245,8 @@ take_changed(struct queue *q, struct walk *w, struct entry *e,
 		    (!l->done && (m == NULL || m->status == QUEUE_GONE)))
 			whole[kept++] = *f;
 	if (kept > (m == NULL ? 0u : 1u))
-		count += load_files(q, w, whole, kept);
+		count += take_new(q, w,
+		    q->load == NULL ? NULL : q->load->finished, whole, kept);
 	free(whole);
 	e->found = m != NULL || n > 0;
 	return count;
@@ -290,7 +282,7 @@ take_put(struct queue *q, struct entry *e, const struct found *found, size_t n)
 		    e->kid[0] == '\0' ? "its record is damaged"
 				      : "sealed by a key that is not at hand");
 	else if (e->leaves == 0)
-		anomaly(q, layout_incoming(name, e->m.msgid),
+		aside_anomaly(q, layout_incoming(name, e->m.msgid),
 		    "a large message was accepted, and its file is gone");
 	return count;
 }
@@ -340,7 +332,7 @@ next_message(struct queue *q, struct walk *w)
 	if (tally_count(q->tally, msgid) > 0 ||
 	    hmap_get(q->txns, msgid) != NULL)
 		return 1;
-	return load_files(q, w, f, n) + 1;
+	return take_new(q, w, load->finished, f, n) + 1;
 }
 
 static bool
@@ -354,7 +346,7 @@ next_odd(struct queue *q, struct walk *w)
 	odd = w->odd + q->load->odd;
 	snprintf(name, sizeof(name), "queue/%02x/%s", w->bucket, odd);
 	q->load->odd += strlen(odd) + 1;
-	anomaly(q, name, "a name that has no business there");
+	aside_anomaly(q, name, "a name that has no business there");
 	return true;
 }
 
@@ -372,11 +364,51 @@ finish_walk(struct job *j)
 }
 
 static void
+run_reading(struct job *j)
+{
+	struct reading *r = (struct reading *)(void *)j;
+
+	r->finished = finished_read(&j->q->layout, 0);
+}
+
+static void
+finish_reading(struct job *j)
+{
+	struct reading *r = (struct reading *)(void *)j;
+
+	if (j->q->load != NULL)
+		j->q->load->finished = r->finished;
+	else
+		finished_free(r->finished);
+	free(r);
+}
+
+/* Before the first bucket. */
+static void
+read_finished(struct queue *q)
+{
+	struct reading *r;
+
+	if (q->load->reading)
+		return;
+	q->load->reading = true;
+	r = mem_zalloc(sizeof(*r));
+	r->job.q = q;
+	r->job.run = run_reading;
+	r->job.finish = finish_reading;
+	crew_submit(q->crew, &r->job, true);
+}
+
+static void
 ask(struct queue *q)
 {
 	struct load *load = q->load;
 	struct walk *w;
 
+	if (load->finished == NULL) {
+		read_finished(q);
+		return;
+	}
 	while (load->open < AHEAD && load->next < LAYOUT_BUCKETS) {
 		w = walk_new(q, load->next++, 0);
 		w->job.finish = finish_walk;
@@ -400,6 +432,7 @@ end_load(struct queue *q)
 	struct entry *e, **gone;
 	size_t at, n = 0, i;
 
+	finished_free(q->load->finished);
 	free(q->load);
 	q->load = NULL;
 	q->loaded = true;
@@ -438,7 +471,8 @@ load_turn(struct queue *q, unsigned most)
 			if (w->error != 0)
 				w->count = 0; /* half a listing misleads */
 			if (w->error != 0)
-				anomaly(q, layout_bucket_name(name, w->bucket),
+				aside_anomaly(q,
+				    layout_bucket_name(name, w->bucket),
 				    layout_reason(w->error));
 		}
 		if (load->at < w->count)
@@ -479,6 +513,7 @@ load_free(struct queue *q)
 	while (load->count > 0)
 		walk_free(load->ready[--load->count]);
 	walk_free(load->now);
+	finished_free(load->finished);
 	free(load);
 	q->load = NULL;
 }
@@ -492,7 +527,7 @@ queue_load(struct queue *q, const struct queue_loader *l)
 	if (q->open_alarm[0] != '\0')
 		q->stats.anomalies++;
 	if (q->open_note[0] != '\0')
-		anomaly(q, q->open_note,
+		aside_anomaly(q, q->open_note,
 		    "the end of the journal, a write that was not finished");
 	ask(q);
 }
@@ -532,30 +567,73 @@ finish_discovery(struct job *j)
 		    (l != NULL && l->done))
 			continue;
 		fresh[n++] = w->found[i];
-		count++;
+		count += !finished_has(d->finished, w->found[i].id);
 	}
 	if (n > 1 && m != NULL)
-		(void)load_files(q, w, fresh, n);
+		(void)take_new(q, w, d->finished, fresh, n);
+	/* Before a done of theirs that the journal still holds. */
+	for (i = 0; d->back && i < n; i++)
+		if (fresh[i].len > 0 && fresh[i].status == QUEUE_OK &&
+		    tally_has(q->tally, fresh[i].id))
+			queue_image(q, fresh[i].id, w->text + fresh[i].at,
+			    fresh[i].len, NULL, NULL);
 	d->cb(d->ctx,
 	    w->error != 0   ? QUEUE_UNAVAILABLE
 		: m == NULL ? QUEUE_GONE
 			    : QUEUE_OK,
 	    m == NULL ? 0 : count);
+	finished_free(d->finished);
 	free(fresh);
 	free(d);
 	walk_free(w);
+}
+
+static void
+run_discovery(struct job *j)
+{
+	struct discovery *d = (struct discovery *)(void *)j;
+
+	if (!d->back)
+		d->finished = finished_read(&j->q->layout, d->msgid);
+}
+
+static void
+walk_discovery(struct job *j)
+{
+	struct discovery *d = (struct discovery *)(void *)j;
+	struct walk *w = walk_new(j->q, layout_bucket(d->msgid), d->msgid);
+
+	w->ctx = d;
+	w->job.finish = finish_discovery;
+	crew_submit(j->q->crew, &w->job, true);
+}
+
+static void
+discover(struct queue *q, uint64_t msgid, bool back,
+    void (*cb)(void *ctx, enum queue_status, unsigned found), void *ctx)
+{
+	struct discovery *d = mem_zalloc(sizeof(*d));
+
+	d->cb = cb;
+	d->ctx = ctx;
+	d->msgid = msgid;
+	d->back = back;
+	d->job.q = q;
+	d->job.run = run_discovery;
+	d->job.finish = walk_discovery;
+	crew_submit(q->crew, &d->job, true);
 }
 
 void
 queue_discover(struct queue *q, uint64_t msgid,
     void (*cb)(void *ctx, enum queue_status, unsigned found), void *ctx)
 {
-	struct walk *w = walk_new(q, layout_bucket(msgid), msgid);
-	struct discovery *d = mem_zalloc(sizeof(*d));
+	discover(q, msgid, false, cb, ctx);
+}
 
-	d->cb = cb;
-	d->ctx = ctx;
-	w->ctx = d;
-	w->job.finish = finish_discovery;
-	crew_submit(q->crew, &w->job, true);
+void
+discover_back(struct queue *q, uint64_t msgid,
+    void (*cb)(void *ctx, enum queue_status, unsigned found), void *ctx)
+{
+	discover(q, msgid, true, cb, ctx);
 }

@@ -308,6 +308,7 @@ queue_stats(struct queue *q, struct queue_stats *s)
 	    ? 100
 	    : (unsigned)(q->inodes_free * 100 / q->inodes_all);
 	s->full = q->full;
+	aside_count(q);
 	look_at_journal(q);
 	trouble_text(q->trouble, s->alarm, sizeof(s->alarm), mono_ms());
 	if (s->alarm[0] == '\0')

@@ -184,6 +184,29 @@ void queue_body(struct queue *q, uint64_t msgid, uint64_t offset, size_t max,
 void queue_discover(struct queue *q, uint64_t msgid,
     void (*cb)(void *ctx, enum queue_status, unsigned found), void *ctx);
 
+/*
+ * The message of this envelope is gone: it goes to corrupt/, and is done. With
+ * its message it can be brought back.
+ */
+void queue_lost(struct queue *q, uint64_t evpid);
+
+/* An envelope that was brought back. hold: it was made anew, or finished
+ * before: it is not to be sent before somebody says so. */
+struct queue_back {
+	uint64_t evpid;
+	bool hold;
+};
+/*
+ * Brings an envelope, or with recipient number 0 a message and its envelopes,
+ * back from corrupt/. They are reported through the loader before cb runs. why
+ * says what was not brought back, "" when all was. QUEUE_GONE: there is
+ * nothing of it; QUEUE_DAMAGED: nothing that reads well.
+ */
+void queue_uncorrupt(struct queue *q, uint64_t id,
+    void (*cb)(void *ctx, enum queue_status, const struct queue_back *back,
+	size_t n, const char *why),
+    void *ctx);
+
 /* Files say exactly what the journal says when cb runs (smtpctl sync). */
 void queue_sync(
     struct queue *q, void (*cb)(void *ctx, enum queue_status), void *ctx);
@@ -203,6 +226,7 @@ struct queue_stats {
 	uint64_t settled, unlinked;
 	uint64_t journal_size, journal_used;
 	uint64_t anomalies;
+	uint64_t corrupt; /* files in corrupt/, without their reasons */
 	uint64_t flush_us_p50, flush_us_p99, flush_us_max; /* so far */
 	unsigned free_blocks_percent, free_inodes_percent;
 	bool full; /* below the reserve */

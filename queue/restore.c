@@ -225,8 +225,11 @@ replay_image(struct queue *q, const struct replay_record *rec, uint64_t evpid)
 	struct buf *text;
 	struct blob *b;
 
-	if (l->done)
-		return;
+	if (l->done) {
+		/* It was brought back from corrupt/ after that. */
+		l->done = false;
+		change_back(q, evpid);
+	}
 	text = buf_new(ENVFILE_STORED_MAX);
 	l->locked = envfile_unwrap(q->keys, stored, len, text, NULL, NULL) !=
 		ENVFILE_WHOLE &&
@@ -266,6 +269,9 @@ replay_one(void *ctx, const struct replay_record *rec)
 		break;
 	case JOURNAL_DONE:
 		replay_done(q, id, rec->slot);
+		/* A crash may have kept it from state/finished. */
+		change_replayed(q, id, rec->payload + IDENT_TEXT_MAX,
+		    rec->len - IDENT_TEXT_MAX);
 		break;
 	case JOURNAL_IMAGE:
 		replay_image(q, rec, id);

@@ -32,6 +32,7 @@ static const struct permit permits[] = {
 	{ "schedule", OPERATE, ASK, QUERY_SCHEDULE, SCHEDULER, NULL },
 	{ "remove", OPERATE, ASK, QUERY_REMOVE, SCHEDULER, NULL },
 	{ "discover", OPERATE, ASK, QUERY_DISCOVER, SPOOLER, NULL },
+	{ "uncorrupt", OPERATE, ASK, QUERY_UNCORRUPT, SPOOLER, NULL },
 	{ "sync", OPERATE, ASK, QUERY_SYNC, SPOOLER, NULL },
 	{ "log brief", OPERATE, ASK, QUERY_LOG, PARENT, "brief" },
 	{ "log verbose", OPERATE, ASK, QUERY_LOG, PARENT, "verbose" },

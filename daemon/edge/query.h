@@ -43,6 +43,7 @@ enum query_what {
 	QUERY_LOG, /* parent, which tells all: arg brief or verbose */
 	QUERY_RELOAD, /* parent */
 	QUERY_STOP, /* parent */
+	QUERY_UNCORRUPT, /* spooler: args ids */
 	QUERY_WHATS
 };
 

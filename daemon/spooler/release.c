@@ -26,6 +26,7 @@ _Static_assert(TASK_OCTETS >= ENVELOPE_TEXT_MAX &&
 
 struct release {
 	struct hmap *flights; /* by evpid */
+	struct hmap *lost; /* messages whose file is gone, by msgid */
 };
 
 /* The envelopes of one message whose texts are being read. */
@@ -49,6 +50,7 @@ release_new(struct spooler *s)
 
 	(void)s;
 	r->flights = hmap_new();
+	r->lost = hmap_new();
 	return r;
 }
 
@@ -253,6 +255,19 @@ release_land(struct spooler *s, uint64_t evpid, enum role from)
 	return f;
 }
 
+bool
+release_lost(struct spooler *s, uint64_t msgid)
+{
+	return hmap_get(s->release->lost, msgid) != NULL;
+}
+
+void
+release_forget(struct spooler *s, uint64_t msgid)
+{
+	if (!index_any(s->index, msgid, ENTRY_INFLIGHT))
+		hmap_del(s->release->lost, msgid);
+}
+
 /* A piece of a body that a carrier waits for. */
 struct piece {
 	struct spooler *s;
@@ -292,6 +307,8 @@ on_piece(void *ctx, enum queue_status st, const uint8_t *data, size_t len,
 	struct peer *carrier = proc_peer(p->s->proc, p->carrier);
 	struct carry_body m = { .stream = p->stream };
 
+	if (st == QUEUE_GONE)
+		hmap_put(p->s->release->lost, p->msgid, p->s->release);
 	if (st == QUEUE_OK) {
 		m.data = data;
 		m.len = len;

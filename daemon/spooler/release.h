@@ -36,4 +36,9 @@ int release_on_want_mda(void *arg, struct message *m);
  * NULL when it is not out, or with another carrier. */
 struct flight *release_land(struct spooler *s, uint64_t evpid, enum role from);
 
+/* Whether a carrier was told that the message is gone. */
+bool release_lost(struct spooler *s, uint64_t msgid);
+/* When the last of its envelopes has landed. */
+void release_forget(struct spooler *s, uint64_t msgid);
+
 #endif

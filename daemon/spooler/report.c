@@ -11,6 +11,7 @@
 #include "daemon/spooler/discover.h"
 #include "daemon/spooler/sealing.h"
 #include "daemon/spooler/spooler.h"
+#include "daemon/spooler/uncorrupt.h"
 #include "daemon/spooler/unusable.h"
 #include "lib/base/ident.h"
 #include "lib/base/log.h"
@@ -462,6 +463,7 @@ static const struct answer_entry answers[] = {
 	{ QUERY_RESUME, on_resume },
 	{ QUERY_SYNC, on_sync },
 	{ QUERY_DISCOVER, discover_on_ask },
+	{ QUERY_UNCORRUPT, uncorrupt_on_ask },
 };
 
 static void
@@ -499,6 +501,7 @@ add_status(void *arg, struct buf *row)
 	record_u64(row, "free_inodes_percent", st.free_inodes_percent);
 	record_bool(row, "full", st.full);
 	record_u64(row, "anomalies", st.anomalies);
+	record_u64(row, "corrupt_files", st.corrupt);
 	sealing_status(s, &st, row);
 	add_alarm(s, row, *st.alarm == '\0' ? s->keys_alarm : st.alarm);
 }

@@ -134,6 +134,18 @@ untried(struct spooler *s, struct entry *en, const struct carry_outcome *o,
 		known_settled(s, en->evpid, PLAN_AGAIN, en->next_try);
 }
 
+/* Without its message there is nothing to try: it is kept in corrupt/. */
+static void
+lost(struct spooler *s, struct entry *en)
+{
+	uint64_t evpid = en->evpid;
+
+	queue_lost(s->q, evpid);
+	index_remove(s->index, en);
+	known_settled(s, evpid, PLAN_GONE, 0);
+	release_forget(s, ident_msgid(evpid));
+}
+
 static int
 settle(struct spooler *s, struct entry *en, const struct flight *f,
     const struct carry_outcome *o)
@@ -150,6 +162,11 @@ settle(struct spooler *s, struct entry *en, const struct flight *f,
 	if ((en->flags & ENTRY_BROKEN) && o->result != CARRY_NEVER) {
 		/* Its body could not be had: that is no try. */
 		known_settled(s, en->evpid, PLAN_HELD, 0);
+		return 0;
+	}
+	if (o->result == CARRY_LATER &&
+	    release_lost(s, ident_msgid(en->evpid))) {
+		lost(s, en);
 		return 0;
 	}
 	if (o->result == CARRY_UNTRIED) {

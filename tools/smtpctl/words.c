@@ -86,6 +86,10 @@ const struct grammar_command words[] = {
 	    IDS_HELP "\n  --reason TEXT   why, for the log", &verb },
 	{ "discover", "ID...", 1, MANY, "take what was edited in the spool",
 	    IDS_HELP, &discover },
+	{ "uncorrupt", "ID...", 1, MANY, "bring back what was set aside",
+	    IDS_HELP "\nIts files come back from corrupt/ when they read well. "
+		     "What was\nmade anew or finished before comes back held.",
+	    &discover },
 	{ "sync", "", 0, 0, "bring the spool's files up to date", NULL,
 	    &plain },
 	{ "trace", "SUBSYSTEM...", 1, MANY, "lines of what goes on", TRACE_HELP,
