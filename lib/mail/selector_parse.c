@@ -69,16 +69,16 @@ adopt(struct node *parent, struct node *child)
 static struct node *
 negate(struct node *n)
 {
-	struct node * not ;
+	struct node *other;
 
 	if (n->kind == NODE_NOT) {
-		not = n->child;
+		other = n->child;
 		free(n);
-		return not ;
+		return other;
 	}
-	not = node_new(NODE_NOT);
-	not ->child = not ->last = n;
-	return not ;
+	other = node_new(NODE_NOT);
+	other->child = other->last = n;
+	return other;
 }
 
 static int
