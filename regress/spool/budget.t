@@ -96,7 +96,7 @@ fresh();
 $inject = '-e trace=write,fdatasync -e inject=fdatasync:error=EIO';
 ($out) = traced($inject, '', 'put', 3, 3000, 1, 1);
 is(scalar(() = $out =~ /^REFUSED/mg), 3, 'no mail is taken');
-like($out, qr/alarm=journal: a flush failed/, 'and it says why');
+like($out, qr/alarm=journal: .*flush/, 'and it says why');
 unlike(`$drive $spool list 2>&1`, qr/^ACK/m, 'nothing is made of it');
 
 note('no room for files');
