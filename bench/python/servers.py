@@ -58,6 +58,27 @@ class Server:
         return count
 
 
+RING = ("first-key-000001 active 2026-11-22T13:21:09Z aes-256-gcm "
+        "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n")
+# How the queue is stored. All can read what is sealed.
+FORMS = {
+    "plain": "queue encryption none key file:{ring}",
+    "zstd": "queue compression zstd encryption none key file:{ring}",
+    "sealed": "queue encryption key file:{ring}",
+    "zstd and sealed": "queue compression zstd encryption key file:{ring}",
+}
+
+
+def form(name, directory):
+    """Its lines for smtpd.conf; the key ring is put into the directory."""
+    ring = os.path.join(directory, "ring")
+    if not os.path.exists(ring):
+        with open(ring, "w", encoding="utf-8") as f:
+            f.write(RING)
+        os.chmod(ring, 0o400)
+    return FORMS[name].format(ring=ring)
+
+
 class Spoolkit(Server):
     name = "spoolkit"
     peer = False
@@ -75,8 +96,12 @@ accept from local for any relay via "smtp://127.0.0.1:{sink}"
     def __init__(self, directory, port, sink, hold, extra=""):
         super().__init__(directory, port, sink, hold)
         self.process = None
+        self.configure(extra)
+
+    def configure(self, extra):
+        """For the next start."""
         self.write("smtpd.conf", self.CONF.format(
-            dir=directory, port=port, sink=sink, extra=extra))
+            dir=self.dir, port=self.port, sink=self.sink, extra=extra))
 
     @classmethod
     def usable(cls):
