@@ -28,6 +28,7 @@ struct out_options {
 	unsigned width; /* rows are cut to it; 0: no terminal, nothing is */
 	int64_t now; /* seconds since the epoch */
 	const char *host, *command; /* for the JSON header */
+	const char *selector; /* the same; NULL: there is none */
 	bool wide; /* envelopes with sender and error */
 };
 

@@ -155,6 +155,8 @@ json_begin(struct out_shared *s)
 	json_object_set_new(object, "v", json_integer(SCHEMA));
 	set_text(object, "host", s->o.host);
 	set_text(object, "cmd", s->o.command);
+	if (s->o.selector != NULL)
+		set_text(object, "selector", s->o.selector);
 	print(s, object);
 }
 

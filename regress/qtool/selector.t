@@ -147,4 +147,9 @@ is(`printf '${A}0001\\000$B\\000' | $build/qtool -d $spool count -`, "3\n",
     'with NUL between');
 is((qtool('-j', 'count', 'held'))[0] =~ /"error"/, '', '-j');
 
+like((qtool('-j', 'count', '-f', 'a@X', 'held||paused'))[0],
+    qr/^\{"type":"header".*"selector":"sender ~ a\@X && \(held \|\| paused\)"/,
+    'the header says what was meant');
+unlike((qtool('-j', 'list', $A))[0], qr/"selector"/, 'no selector, no word');
+
 done_testing();

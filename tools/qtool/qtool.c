@@ -78,7 +78,8 @@ qtool_begin(struct qtool *t, enum out_form form)
 		.width = terminal_width(),
 		.now = t->now,
 		.host = host,
-		.command = t->command != NULL ? t->command->words : "" };
+		.command = t->command != NULL ? t->command->words : "",
+		.selector = t->selector };
 
 	if (gethostname(host, sizeof(host) - 1) == -1)
 		host[0] = '\0';

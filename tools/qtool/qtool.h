@@ -39,6 +39,7 @@ struct qtool {
 	struct view *view;
 	struct out *out;
 	bool wide; /* tables of envelopes: to be set before qtool_begin() */
+	const char *selector; /* the same; NULL: none */
 	int64_t now; /* seconds since the epoch */
 	bool busy; /* a daemon, or another tool, works on the spool */
 	struct option longs[QTOOL_OPTIONS]; /* of the command at hand */

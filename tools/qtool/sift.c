@@ -24,6 +24,7 @@ struct named {
 struct sift {
 	struct qtool *t;
 	struct buf *text; /* of the selector, so far */
+	struct buf *shown; /* as it was understood */
 	struct selector *selector; /* NULL: all */
 	struct named *ids;
 	size_t n;
@@ -46,6 +47,7 @@ sift_new(struct qtool *t)
 
 	f->t = t;
 	f->text = buf_new(2 * SELECTOR_TEXT_MAX);
+	f->shown = buf_new(8 * SELECTOR_TEXT_MAX);
 	return f;
 }
 
@@ -59,7 +61,9 @@ sift_free(struct sift *f)
 	for (i = 0; i < f->n; i++)
 		free(f->ids[i].text);
 	free(f->ids);
+	f->t->selector = NULL;
 	buf_free(f->text);
+	buf_free(f->shown);
 	selector_free(f->selector);
 	free(f);
 }
@@ -170,6 +174,8 @@ parse(struct sift *f)
 	f->selector = selector_parse(buf_text(f->text), f->t->now, &e);
 	if (f->selector == NULL)
 		return complain(f, buf_text(f->text), &e);
+	selector_print(f->selector, f->shown);
+	f->t->selector = buf_text(f->shown);
 	f->offline = selector_has_word(f->selector, SELECT_STATE, "offline") ||
 	    selector_has_word(f->selector, SELECT_MSG_STATE, "offline");
 	n = f->n > 0 ? 0 : selector_ids(f->selector, &ids);
