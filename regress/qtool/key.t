@@ -120,6 +120,11 @@ like(qtool("$with key retire $second"), qr/1 objects need key .*corrupt\/late/,
     'one file needs it');
 is($exit, 3, 'refused');
 unlink("$spool/corrupt/late");
+spew("$spool/corrupt/journal-0000000000000001-00001000",
+    'x' x (1048576 - 30) . slurp("$dir/copy"));
+like(qtool("$with key retire $second"), qr/1 objects need key .*journal-/,
+    'and a piece of the journal that was kept');
+unlink(glob("$spool/corrupt/journal*"));
 qtool("$with key retire $second");
 is($exit, 0, 'none does');
 like(slurp("$dir/ring"), qr/^$second retired /m, 'the ring says so');

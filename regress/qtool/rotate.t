@@ -120,6 +120,8 @@ while ($killed < $kills) {
 		$bad++;
 		diag($out =~ /\A((?:.*\n){1,5})/);
 	}
+	diag(sprintf('kill %d after %.1f s of run %d', $killed, $end - $began,
+	    $runs)) if $messages > 1000;
 	my %count;
 	($exit, $out) = qtool($both, '-j key list');
 	$count{$1} = $2

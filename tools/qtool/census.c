@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,9 @@
 #include "queue/message.h"
 #include "tools/qtool/buckets.h"
 #include "tools/qtool/places.h"
+
+#define PIECE 1048576 /* octets read at a time */
+#define OVERLAP 128 /* more than a kid's place takes */
 
 struct taking {
 	struct census *c;
@@ -99,6 +103,66 @@ look_at_head(struct taker *k, const char *file, const char *head,
 	}
 }
 
+/* The kid behind a slot's "key=", or in the line of a sealed text. */
+static bool
+kid_at(const char *p, const char *end, char kid[KEYRING_KID + 1])
+{
+	static const char text[] = "spoolkit-envelope 1 ";
+	unsigned blanks;
+
+	if (end - p > 4 && memcmp(p, "key=", 4) == 0)
+		p += 4;
+	else if (end - p > (ptrdiff_t)sizeof(text) &&
+	    memcmp(p, text, sizeof(text) - 1) == 0) {
+		p += sizeof(text) - 1;
+		for (blanks = 0; p < end && blanks < 2; p++)
+			blanks += *p == ' ';
+	} else
+		return false;
+	if (end - p <= KEYRING_KID || p[KEYRING_KID] != ' ')
+		return false;
+	memcpy(kid, p, KEYRING_KID);
+	kid[KEYRING_KID] = '\0';
+	return key_kid_ok(kid) && strspn(kid, "-") < KEYRING_KID;
+}
+
+/* A piece of the journal that was kept: its records name their keys. */
+static void
+look_at_piece(struct taker *k, const char *file, int fd)
+{
+	char(*kids)[KEYRING_KID + 1] = mem_zarray(CENSUS_KIDS, sizeof(*kids));
+	char *data = mem_zarray(PIECE + OVERLAP, 1), kid[KEYRING_KID + 1];
+	const char *p, *end;
+	size_t kept = 0, n = 0, i;
+	ssize_t got;
+
+	while ((got = read(fd, data + kept, PIECE)) > 0) {
+		end = data + kept + (size_t)got;
+		for (p = data; p < end; p++) {
+			if ((*p != 'k' && *p != 's') || !kid_at(p, end, kid))
+				continue;
+			for (i = 0; i < n && strcmp(kids[i], kid) != 0; i++)
+				;
+			if (i == n && n < CENSUS_KIDS) {
+				memcpy(kids[n++], kid, sizeof(kid));
+				count(k, kid, file, NULL);
+			}
+		}
+		/* What was cut at the end of this one is in the next. */
+		kept = end - data > OVERLAP ? OVERLAP : (size_t)(end - data);
+		memmove(data, end - kept, kept);
+	}
+	free(data);
+	free(kids);
+}
+
+static bool
+is_piece(const char *file)
+{
+	return strncmp(file, "corrupt/journal", 15) == 0 &&
+	    strstr(file, ".why") == NULL;
+}
+
 static void
 look_at(struct taker *k, const char *file)
 {
@@ -122,6 +186,8 @@ look_at(struct taker *k, const char *file)
 	} else if (n > 0 && message_parse(&m, k->data, (size_t)n) == NULL &&
 	    (m.codec & MESSAGE_SEALED) != 0)
 		look_at_head(k, file, k->data, &m);
+	else if (n > 0 && k->elsewhere && is_piece(file))
+		look_at_piece(k, file, fd);
 	else
 		count_plain(k, n > 0);
 	if (fd != -1)
