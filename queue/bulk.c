@@ -12,6 +12,8 @@
 #include "lib/base/mem.h"
 #include "queue/inside.h"
 
+#define PARTS_MOST 65536 /* of one verb */
+
 /* One verb for many, from its acceptance to queue_bulk_done(). */
 struct bulk {
 	LIST_ENTRY(bulk) link;
@@ -24,6 +26,8 @@ struct bulk {
 	bool awaited; /* by a sync */
 	uint64_t seq; /* of its last part */
 	unsigned parts, here; /* parts in all, and durable */
+	bool whole; /* replay has seen all parts, of one copy or of several */
+	bool *seen; /* which */
 	unsigned slots[RING_SLOTS]; /* pins it holds */
 	unsigned carried; /* parts of a copy that are on their way */
 	unsigned copies[RING_SLOTS]; /* pins of that copy */
@@ -79,6 +83,7 @@ bulk_free(struct queue *q, struct bulk *b)
 	LIST_REMOVE(b, link);
 	tally_free(b->later);
 	free(b->evpids);
+	free(b->seen);
 	free(b);
 }
 
@@ -345,8 +350,27 @@ parse_id(char digits[IDENT_TEXT_MAX], uint64_t *evpid)
 	return true;
 }
 
-/* A carried bulk may stand in the journal twice: the ids of an earlier copy
- * come again, which changes nothing. */
+/* A carried bulk may stand in the journal twice, the copy cut short by a crash:
+ * what is whole stays so, and each part is taken once. False: it is known. */
+static bool
+take_part(struct bulk *b, unsigned part, unsigned parts)
+{
+	if (b->whole || part == 0 || part > parts || parts > PARTS_MOST)
+		return false;
+	if (parts != b->parts) {
+		free(b->seen);
+		b->seen = mem_zarray(parts + 1, sizeof(*b->seen));
+		b->parts = parts;
+		b->here = 0;
+		b->n = 0;
+	}
+	if (b->seen[part])
+		return false;
+	b->seen[part] = true;
+	b->whole = ++b->here == parts;
+	return true;
+}
+
 void
 bulk_replay(
     struct queue *q, const char *text, size_t len, uint64_t seq, unsigned slot)
@@ -357,6 +381,7 @@ bulk_replay(
 	struct bulk *b;
 	uint64_t id, evpid;
 	char head[160];
+	bool fresh;
 
 	line = memchr(text, '\n', len);
 	if (line == NULL || (size_t)(line - text) >= sizeof(head))
@@ -378,8 +403,7 @@ bulk_replay(
 		b = bulk_new(q, id);
 	snprintf(b->verb, sizeof(b->verb), "%s", verb);
 	b->all = all != 0;
-	b->parts = parts;
-	b->here++;
+	fresh = take_part(b, part, parts);
 	b->seq = seq;
 	b->slots[slot]++;
 	q->pins[slot]++;
@@ -390,7 +414,7 @@ bulk_replay(
 			break;
 		if (b->all)
 			(void)tally_add(b->later, evpid);
-		else
+		else if (fresh)
 			name(b, evpid);
 	}
 }
@@ -404,7 +428,7 @@ bulk_report(struct queue *q)
 		next = LIST_NEXT(b, link);
 		if (b->known || b->cb != NULL)
 			continue;
-		if (b->here < b->parts) {
+		if (!b->whole) {
 			/* Not all of it was flushed: never answered. */
 			bulk_free(q, b);
 			continue;
