@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/base/ident.h"
@@ -285,34 +286,67 @@ replay_one(void *ctx, const struct replay_record *rec)
 	}
 }
 
-/* What no put refers to was never acknowledged. */
+/* Shows the names in a directory to fn, but those that begin with a dot. */
 static void
-sweep_incoming(struct queue *q)
+each_name(struct queue *q, const char *dir,
+    void (*fn)(struct queue *q, const char *name, const char *path))
 {
-	char name[LAYOUT_NAME_MAX + 256];
+	char path[LAYOUT_NAME_MAX + 256];
 	struct dirent *entry;
-	struct entry *e;
-	uint64_t msgid;
-	DIR *dir;
-	int fd = layout_open_dir(&q->layout, "incoming");
+	DIR *at;
+	int fd = layout_open_dir(&q->layout, dir);
 
-	if (fd == -1 || (dir = fdopendir(fd)) == NULL) {
+	if (fd == -1 || (at = fdopendir(fd)) == NULL) {
 		if (fd != -1)
 			close(fd);
 		return;
 	}
-	while ((entry = readdir(dir)) != NULL) {
+	while ((entry = readdir(at)) != NULL) {
 		if (entry->d_name[0] == '.')
 			continue;
-		e = ident_msgid_parse(entry->d_name, &msgid)
-		    ? entry_get(q, msgid)
-		    : NULL;
-		if (e != NULL && e->source == IN_INCOMING)
-			continue;
-		snprintf(name, sizeof(name), "incoming/%s", entry->d_name);
-		(void)unlinkat(q->layout.root, name, 0);
+		snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name);
+		fn(q, entry->d_name, path);
 	}
-	closedir(dir);
+	closedir(at);
+}
+
+/* A power cut may keep both names of a file that was being moved into its
+ * bucket. The new one stays: a file with two is trusted by nobody. */
+static void
+drop_moved(struct queue *q, const char *name, const char *path)
+{
+	char moved[LAYOUT_NAME_MAX];
+	struct stat old, new;
+	uint64_t msgid;
+
+	if (ident_msgid_parse(name, &msgid) &&
+	    fstatat(q->layout.root, path, &old, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    fstatat(q->layout.root, layout_message(moved, msgid), &new,
+		AT_SYMLINK_NOFOLLOW) == 0 &&
+	    old.st_ino == new.st_ino && old.st_dev == new.st_dev)
+		(void)unlinkat(q->layout.root, path, 0);
+}
+
+/* What no put refers to was never acknowledged. */
+static void
+sweep_incoming(struct queue *q, const char *name, const char *path)
+{
+	struct entry *e;
+	uint64_t msgid;
+
+	e = ident_msgid_parse(name, &msgid) ? entry_get(q, msgid) : NULL;
+	if (e == NULL || e->source != IN_INCOMING)
+		(void)unlinkat(q->layout.root, path, 0);
+}
+
+/* The new form of a file whose writer did not get as far as its name. */
+static void
+sweep_state(struct queue *q, const char *name, const char *path)
+{
+	size_t len = strlen(name);
+
+	if (len > 4 && strcmp(name + len - 4, ".new") == 0)
+		(void)unlinkat(q->layout.root, path, 0);
 }
 
 int
@@ -324,6 +358,7 @@ restore(struct queue *q, char *err, size_t errlen)
 	for (i = 0; i < LAYOUT_BUCKETS; i++)
 		TAILQ_INIT(&q->replayed[i]);
 	load_new(q);
+	each_name(q, "incoming", drop_moved);
 	if (replay(q->ring, &q->layout, replay_one, q, &result, err, errlen) ==
 	    -1)
 		return -1;
@@ -331,6 +366,7 @@ restore(struct queue *q, char *err, size_t errlen)
 	q->low = result.low;
 	snprintf(q->open_alarm, sizeof(q->open_alarm), "%s", result.alarm);
 	snprintf(q->open_note, sizeof(q->open_note), "%s", result.note);
-	sweep_incoming(q);
+	each_name(q, "incoming", sweep_incoming);
+	each_name(q, "state", sweep_state);
 	return 0;
 }

@@ -291,6 +291,18 @@ drive('crash', 'list') for 1 .. 12;
 $out = drive('check', 3000);
 is(listed($out), join(' ', sort @ids), 'all are there');
 
+note('a power cut keeps both names of a file that was moved');
+$spool = "$dir/spool" . $count++;
+@ids = drive('LARGE=1000', 'crash', 'put', 2, 5000) =~ /^ACK (\w+)/mg;
+link("$spool/incoming/" . substr($ids[0], 0, 12), msg($ids[0])) or die;
+spew("$spool/state/pauses.new", 'half of it');
+$out = drive('LARGE=1000', 'check', 5000);
+is(listed($out), join(' ', sort @ids), 'it is mail all the same');
+unlike($out, qr/BODY|ANOMALY/, 'and whole');
+is((stat(msg($ids[0])))[3], 1, 'under its new name alone');
+is(join(' ', glob("$spool/incoming/*")), '', 'which is all there is');
+ok(!-e "$spool/state/pauses.new", 'what a writer left half is gone');
+
 note('a person has changed a file');
 @ids = settled(2, 100);
 ($text = slurp(file($ids[0]))) =~ s/b\@example.net/c\@example.net/;
