@@ -103,6 +103,25 @@ add_file(struct ring *r, unsigned file, bool reading)
 	return 0;
 }
 
+/* A file that was not finished, or one of whose two names a power cut kept the
+ * old one as well: nothing trusts a file with two. */
+static void
+sweep_unfinished(const struct layout *l, DIR *dir)
+{
+	char name[LAYOUT_NAME_MAX + 256];
+	struct dirent *entry;
+	size_t len;
+
+	while ((entry = readdir(dir)) != NULL) {
+		len = strlen(entry->d_name);
+		if (len < 5 || strcmp(entry->d_name + len - 4, ".new") != 0)
+			continue;
+		snprintf(name, sizeof(name), "journal/%s", entry->d_name);
+		(void)unlinkat(l->root, name, 0);
+	}
+	rewinddir(dir);
+}
+
 struct ring *
 ring_open(const struct layout *l, uint64_t size, char *err, size_t errlen)
 {
@@ -124,6 +143,7 @@ ring_open(const struct layout *l, uint64_t size, char *err, size_t errlen)
 		ring_close(r);
 		return NULL;
 	}
+	sweep_unfinished(l, dir);
 	while ((entry = readdir(dir)) != NULL) {
 		if (!text_number(entry->d_name, 9999, &file))
 			continue;
