@@ -82,6 +82,7 @@ BENCH_PROGRAMS := $(addprefix $(BUILD)/bench/,$(BENCHES))
 TEST_PROGRAMS := $(addprefix $(BUILD)/unit/,$(UNITS)) \
 	$(addprefix $(BUILD)/spool/,$(HELPERS)) \
 	$(addprefix $(BUILD)/fuzz/,$(FUZZERS)) $(BUILD)/fault/faultlib.so
+TEST_PROGRAMS += $(addprefix $(BUILD)/qcrash/,qcrash libqtrace.so flags)
 
 .PHONY: all deps users run check bench install uninstall clean format lint \
 	layers unit system fuzz man help tests
@@ -92,6 +93,7 @@ all: $(PROGRAMS)
 help:
 	@echo "all deps users run check bench install uninstall clean format lint"
 	@echo "parts of check: layers unit fuzz man system"
+	@echo "crashtest: every state a power cut may leave, and all mutants"
 	@echo "fuzz-run looks for new inputs, FUZZ_SECONDS a target"
 
 define archive_rule
@@ -139,6 +141,28 @@ $(BUILD)/fault/%.so: regress/fault/%.c
 $(BUILD)/fuzz/%: $(BUILD)/regress/fuzz/%.o $(BUILD)/regress/fuzz/replay.o $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(link) $(PKG_LIBS)
+
+# The crash test: a library that records, and a program with all the rest.
+QCRASH := $(filter-out regress/qcrash/libqtrace%,$(wildcard regress/qcrash/*.c))
+QCRASH_OBJS := $(patsubst %.c,$(BUILD)/%.o,$(QCRASH))
+QCRASH_LIBS := $(foreach d,queue lib/mail lib/base lib/compat,$(call archive,$(d)))
+$(BUILD)/qcrash/libqtrace.so: $(wildcard regress/qcrash/*qtrace*)
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(hush)$(CC) -std=c11 -D_GNU_SOURCE -I. $(WARN) -O2 -g -fPIC -shared \
+		-U_FORTIFY_SOURCE -pthread -o $@ $(filter %.c,$^) -ldl
+$(BUILD)/qcrash/qcrash: $(QCRASH_OBJS) $(QCRASH_LIBS)
+	@mkdir -p $(@D)
+	$(link) $(PKG_LIBS)
+$(BUILD)/qcrash/flags: Makefile $(QCRASH_OBJS) $(BUILD)/qcrash/qcrash
+	@printf '%s\n' 'CC=$(CC)' 'CFLAGS=$(filter-out -Werror,$(ALL_CFLAGS))' \
+		'LDFLAGS=$(ALL_LDFLAGS)' 'OBJECTS=$(QCRASH_OBJS)' \
+		'ARCHIVES=$(QCRASH_LIBS)' 'LIBS=$(PKG_LIBS)' >$@
+
+# The long form: every state of every workload, all mutants.
+.PHONY: crashtest
+crashtest: tests
+	@BUILD=$(BUILD) perl -Iregress/qcrash regress/qcrash/crashtest
 
 .SECONDARY:
 

@@ -1,0 +1,493 @@
+#include "regress/qcrash/works.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/base/log.h"
+#include "regress/qcrash/actor.h"
+
+#define FLUSH_US 600 /* that a flush takes */
+#define SEGMENT 65536u
+#define LITTLE 1400
+#define PAGE 3500
+
+/* Nothing but the tree. */
+static void
+empty(struct work *w)
+{
+	(void)w;
+}
+
+/* The very first message of a spool, three recipients. */
+static void
+run_birth(struct work *w)
+{
+	(void)act_send(w, 3, LITTLE);
+	act_wait(w);
+	act_done(w, act_evpid(w, 0, 2), true);
+	act_wait(w);
+}
+
+/* Three recipients end one after the other, with deferrals between. */
+static void
+run_partial(struct work *w)
+{
+	(void)act_send(w, 3, LITTLE);
+	act_wait(w);
+	act_turns(w, 20);
+	act_done(w, act_evpid(w, 0, 1), true);
+	act_change(w, act_evpid(w, 0, 2), 2, true);
+	act_wait(w);
+	act_sync(w, true);
+	(void)act_send(w, 2, LITTLE);
+	act_done(w, act_evpid(w, 0, 3), false);
+	act_wait(w);
+	act_change(w, act_evpid(w, 0, 2), 3, false);
+	act_turns(w, 20);
+	act_done(w, act_evpid(w, 0, 2), true);
+	act_wait(w);
+	act_turns(w, 20);
+	act_done(w, act_evpid(w, 1, 2), true);
+	act_done(w, act_evpid(w, 1, 1), true);
+	act_wait(w);
+}
+
+/* Mail that comes in groups and goes before it becomes files. */
+static void
+run_fleeting(struct work *w)
+{
+	unsigned round, i, at;
+
+	for (round = 0; round < 6; round++) {
+		at = w->count;
+		for (i = 0; i < 5; i++)
+			(void)act_send(w, 1 + i % 2, 300 + 400 * i);
+		act_wait(w);
+		for (i = 0; i < 5; i++) {
+			if (i == round % 5)
+				act_change(
+				    w, act_evpid(w, at + i, 1), 2, false);
+			else
+				act_done(w, act_evpid(w, at + i, 1),
+				    (i + round) % 3 == 0);
+		}
+		if (round == 3)
+			act_wait(w);
+	}
+	act_wait(w);
+	act_turns(w, 30);
+}
+
+static void
+before_files(struct work *w)
+{
+	unsigned i;
+
+	for (i = 0; i < 6; i++)
+		(void)act_send(w, 1 + i % 3, 500 + 900 * i);
+	act_wait(w);
+	act_sync(w, true);
+}
+
+/* What is in files changes, and changes again while it is written. */
+static void
+run_deferred(struct work *w)
+{
+	unsigned g, i;
+
+	for (g = 2; g < 6; g++) {
+		for (i = 0; i < 6; i++)
+			act_change(w, act_evpid(w, i, 1), g, (g + i) % 2 == 0);
+		if (g == 3)
+			act_sync(w, true);
+		else
+			act_turns(w, 8);
+		act_wait(w);
+	}
+	act_done(w, act_evpid(w, 0, 1), true);
+	act_done(w, act_evpid(w, 2, 3), false);
+	act_wait(w);
+	act_turns(w, 10);
+	act_sync(w, true);
+}
+
+/* Failures end by the act that makes their bounce. */
+static void
+run_bounced(struct work *w)
+{
+	uint64_t ends[3];
+	unsigned b, c;
+
+	ends[0] = act_evpid(w, 1, 1);
+	ends[1] = act_evpid(w, 1, 2);
+	b = act_bounce(w, ends, 2, 900);
+	act_wait(w);
+	act_turns(w, 10);
+	(void)act_send(w, 2, PAGE);
+	act_wait(w);
+	ends[0] = act_evpid(w, w->count - 1, 2);
+	ends[1] = act_evpid(w, 3, 1);
+	c = act_bounce(w, ends, 2, PAGE);
+	ends[0] = act_evpid(w, 2, 2);
+	(void)act_bounce(w, ends, 1, 100);
+	act_wait(w);
+	act_done(w, act_evpid(w, b, 1), false);
+	act_sync(w, true);
+	act_done(w, act_evpid(w, c, 1), true);
+	act_wait(w);
+	act_turns(w, 10);
+}
+
+/* Verbs for many, carried out afterwards. */
+static void
+run_verbs(struct work *w)
+{
+	uint64_t ids[4];
+	unsigned v, i;
+
+	v = act_bulk(w, true, NULL, 0);
+	(void)act_send(w, 2, 700);
+	act_wait(w);
+	for (i = 0; i < 6; i++)
+		act_change(w, act_evpid(w, i, 1), 2, false);
+	(void)act_send(w, 1, 700);
+	act_wait(w);
+	act_bulk_end(w, v);
+	act_turns(w, 10);
+	for (i = 0; i < 4; i++)
+		ids[i] = act_evpid(w, i, 1);
+	v = act_bulk(w, false, ids, 4);
+	act_wait(w);
+	for (i = 0; i < 4; i++)
+		act_done(w, ids[i], i % 2 == 0);
+	act_wait(w);
+	act_bulk_end(w, v);
+	v = act_bulk(w, true, NULL, 0);
+	act_wait(w);
+	(void)act_send(w, 1, 700);
+	act_wait(w);
+	act_turns(w, 10);
+}
+
+/* Bodies that go through incoming/. */
+static void
+run_large(struct work *w)
+{
+	(void)act_send(w, 2, 9000);
+	act_abort(w, 12000);
+	act_wait(w);
+	act_turns(w, 10);
+	(void)act_send(w, 1, 21000);
+	(void)act_send(w, 1, 300);
+	act_wait(w);
+	act_done(w, act_evpid(w, 1, 1), true);
+	act_sync(w, true);
+	act_change(w, act_evpid(w, 0, 1), 2, true);
+	(void)act_send(w, 3, 7000);
+	act_wait(w);
+	act_done(w, act_evpid(w, 0, 1), false);
+	act_done(w, act_evpid(w, 0, 2), false);
+	act_wait(w);
+	act_turns(w, 20);
+	act_sync(w, true);
+}
+
+/* So many recipients that the record needs a file of its own making, or is
+ * too long for a segment. */
+static void
+run_wide(struct work *w)
+{
+	(void)act_send(w, 60, 2000);
+	act_wait(w);
+	act_turns(w, 20);
+	(void)act_send(w, 210, 7000);
+	act_wait(w);
+	act_sync(w, true);
+}
+
+/* Around the ring, with checkpoints behind it. */
+static void
+run_lap(struct work *w)
+{
+	unsigned i;
+
+	for (i = 0; i < 110; i++) {
+		act_persist(w, 1 + i % 7 / 6, i % 3 == 0 ? PAGE : 600);
+		if (i % 9 == 4)
+			act_change(w, act_evpid(w, w->count - 1, 1), 2, false);
+		else if (i % 4 != 3)
+			act_done(w, act_evpid(w, w->count - 1, 1), i % 8 == 0);
+		/* One of long ago. */
+		if (i >= 50 && w->sent[w->count - 40].acked)
+			act_done(w, act_evpid(w, w->count - 40, 1), false);
+	}
+	act_wait(w);
+}
+
+/* A few laps of one message at a time: marks, and segments that come back. */
+static void
+run_files(struct work *w)
+{
+	unsigned i;
+
+	for (i = 0; i < 44; i++) {
+		act_persist(w, 1, PAGE);
+		if (i >= 3)
+			act_done(w, act_evpid(w, w->count - 4, 1), i % 2 == 0);
+		if (i % 12 == 11)
+			act_sync(w, true);
+	}
+	act_wait(w);
+}
+
+/* A flush fails: the spare segment says how far the old one is good. */
+static void
+run_spare(struct work *w)
+{
+	static const struct qtrace_fault fault = { "fdatasync", "journal/", 0,
+		1, 5 };
+	unsigned i;
+
+	(void)act_send(w, 2, 700);
+	act_wait(w);
+	act_done(w, act_evpid(w, 0, 1), false);
+	act_change(w, act_evpid(w, 0, 2), 2, false);
+	act_turns(w, 3);
+	qtrace_fault(0, &fault);
+	(void)act_send(w, 2, 800);
+	act_done(w, act_evpid(w, 1, 1), false);
+	act_wait(w);
+	act_persist(w, 1, 600);
+	for (i = 0; i < 10; i++)
+		act_persist(w, 1, 600);
+	act_sync(w, true);
+	for (i = 0; i < 25; i++) {
+		act_persist(w, 1, PAGE);
+		act_done(w, act_evpid(w, w->count - 1, 1), i % 5 == 0);
+	}
+	act_wait(w);
+	act_sync(w, true);
+}
+
+/* Writes that end halfway, and one that fails. */
+static void
+run_halves(struct work *w)
+{
+	static const struct qtrace_fault half = { "write", "journal/", 1, 3,
+		0 };
+	static const struct qtrace_fault fails = { "write", "journal/", 0, 1,
+		5 };
+	unsigned i;
+
+	qtrace_fault(0, &half);
+	for (i = 0; i < 4; i++) {
+		(void)act_send(w, 2, PAGE);
+		act_wait(w);
+		act_done(w, act_evpid(w, w->count - 1, 1), false);
+	}
+	qtrace_fault(1, &fails);
+	(void)act_send(w, 2, PAGE);
+	act_wait(w);
+	act_persist(w, 1, 600);
+	act_persist(w, 1, 600);
+	act_turns(w, 10);
+}
+
+/* The file system refuses files: their records move on around the ring. */
+static void
+run_unfilable(struct work *w)
+{
+	static const struct qtrace_fault full = { "creat", "queue/", 2, 100000,
+		28 };
+	unsigned i;
+
+	qtrace_fault(0, &full);
+	for (i = 0; i < 3; i++)
+		act_persist(w, 2, 700);
+	act_done(w, act_evpid(w, w->count - 1, 1), true);
+	act_change(w, act_evpid(w, w->count - 2, 1), 2, true);
+	act_wait(w);
+	act_turns(w, 20);
+	for (i = 0; i < 60; i++) {
+		act_persist(w, 1, PAGE);
+		act_done(w, act_evpid(w, w->count - 1, 1), false);
+	}
+	act_wait(w);
+}
+
+/* The files cannot be flushed: the journal is kept whole. */
+static void
+run_distrust(struct work *w)
+{
+	static const struct qtrace_fault fault = { "syncfs", "", 0, 1, 5 };
+	unsigned i;
+
+	for (i = 0; i < 6; i++)
+		act_persist(w, 1, 700);
+	act_done(w, act_evpid(w, w->count - 1, 1), true);
+	act_turns(w, 20);
+	qtrace_fault(0, &fault);
+	act_sync(w, false);
+	act_change(w, act_evpid(w, w->count - 3, 1), 2, true);
+	act_persist(w, 1, 700);
+	act_done(w, act_evpid(w, w->count - 2, 1), true);
+	act_wait(w);
+	act_turns(w, 10);
+	act_sync(w, false);
+}
+
+/* A process that was killed in the middle of it all. */
+static void
+before_restart(struct work *w)
+{
+	uint64_t ids[2];
+
+	before_files(w);
+	(void)act_send(w, 2, 9000);
+	(void)act_send(w, 2, 800);
+	act_wait(w);
+	act_change(w, act_evpid(w, 0, 1), 2, true);
+	act_change(w, act_evpid(w, 6, 1), 2, true);
+	act_done(w, act_evpid(w, 1, 1), true);
+	act_done(w, act_evpid(w, 2, 1), true);
+	act_done(w, act_evpid(w, 2, 2), true);
+	act_done(w, act_evpid(w, 2, 3), true);
+	ids[0] = act_evpid(w, 3, 1);
+	(void)act_bounce(w, ids, 1, 400);
+	ids[0] = act_evpid(w, 4, 1);
+	ids[1] = act_evpid(w, 7, 1);
+	(void)act_bulk(w, false, ids, 2);
+	act_wait(w);
+	(void)act_send(w, 1, 800);
+	act_wait(w);
+}
+
+/* Recovery, and then some. */
+static void
+run_restart(struct work *w)
+{
+	act_turns(w, 20);
+	act_bulk_end(w, 0);
+	act_done(w, act_evpid(w, 6, 2), true);
+	(void)act_send(w, 1, 800);
+	act_wait(w);
+	act_turns(w, 10);
+}
+
+/* Files that the journal covers are torn; the start writes them anew. */
+static void
+before_torn(struct work *w)
+{
+	before_restart(w);
+	act_turns(w, 30);
+}
+
+/* Small state files, and the list of what was finished. */
+static void
+run_state(struct work *w)
+{
+	unsigned i;
+
+	for (i = 1; i <= 4; i++) {
+		act_state(w, i);
+		(void)act_send(w, 1, 500);
+		act_wait(w);
+		act_done(w, act_evpid(w, w->count - 1, 1), false);
+		act_turns(w, i == 2 ? 1200 : 5);
+	}
+}
+
+const struct workload workloads[] = {
+	{ "birth", NULL, run_birth, 4, 0, 10, false, false, false },
+	{ "partial", empty, run_partial, 4, 0, UINT_MAX, false, false, true },
+	{ "fleeting", empty, run_fleeting, 4, 0, 15, false, false, true },
+	{ "deferred", before_files, run_deferred, 4, 0, UINT_MAX, false, false,
+	    true },
+	{ "bounced", before_files, run_bounced, 4, 0, 5, false, false, true },
+	{ "verbs", before_files, run_verbs, 4, 0, 5, false, false, false },
+	{ "large", empty, run_large, 4, 6000, UINT_MAX, false, false, true },
+	{ "wide", empty, run_wide, 4, 6000, 5, false, false, false },
+	{ "lap", empty, run_lap, 4, 0, 20, false, false, false },
+	{ "files", empty, run_files, 4, 0, 5, true, false, false },
+	{ "spare", empty, run_spare, 4, 0, 20, false, false, false },
+	{ "halves", empty, run_halves, 4, 0, 5, false, false, false },
+	{ "unfilable", empty, run_unfilable, 4, 0, 5, false, false, false },
+	{ "distrust", before_files, run_distrust, 4, 0, 5, false, false,
+	    false },
+	{ "restart", before_restart, run_restart, 4, 6000, 10000, false, true,
+	    true },
+	{ "torn", before_torn, run_restart, 4, 6000, UINT_MAX, false, true,
+	    false },
+	{ "state", empty, run_state, 4, 0, 5, false, false, true },
+};
+
+const size_t workload_count = sizeof(workloads) / sizeof(workloads[0]);
+
+void
+workload_options(const struct workload *wl, struct queue_options *o)
+{
+	memset(o, 0, sizeof(*o));
+	o->segments = wl->segments;
+	o->journal_size = (uint64_t)wl->segments * SEGMENT;
+	o->large = wl->large;
+	o->settle_ms = wl->settle_ms;
+	o->sync_files = wl->sync_files;
+	o->reserve_percent = UINT_MAX;
+}
+
+static void
+quiet(void)
+{
+	int fd = open("/dev/null", O_RDWR);
+
+	if (fd != -1 && getenv("QCRASH_VERBOSE") == NULL)
+		(void)dup2(fd, STDERR_FILENO);
+	log_open("qcrash", true);
+}
+
+void
+workload_before(const struct workload *wl, const char *dir,
+    struct qtrace_log *log, uint64_t seed)
+{
+	struct work *w = calloc(1, sizeof(*w));
+
+	if (w == NULL)
+		_exit(4);
+	(void)mkdir(dir, 0700);
+	quiet();
+	qtrace_seed(seed);
+	qtrace_start(log, dir);
+	w->wl = wl;
+	if (wl->before != NULL) {
+		act_open(w, dir);
+		wl->before(w);
+		if (!wl->cut)
+			act_close(w);
+	}
+	_exit(0);
+}
+
+void
+workload_run(const struct workload *wl, const char *dir, struct qtrace_log *log,
+    const struct qtrace_log *before, uint64_t seed)
+{
+	struct work *w = calloc(1, sizeof(*w));
+
+	if (w == NULL)
+		_exit(4);
+	quiet();
+	qtrace_seed(seed + 1);
+	qtrace_slow(FLUSH_US);
+	qtrace_start(log, dir);
+	w->wl = wl;
+	act_recall(w, before);
+	act_open(w, dir);
+	wl->run(w);
+	if (wl->stop)
+		act_close(w);
+	_exit(0);
+}
