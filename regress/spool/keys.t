@@ -191,6 +191,17 @@ ok eval { $d->run }, 'the right one is taken' or diag $@;
 is status()->{active_key}, 'home-key-2026-11', 'and opens the ring';
 $d->stop;
 
+# As large as a ring may be: it goes through a pipe as a whole.
+my $first = $ring->line(active => $one);
+my $rest = 65536 - length $first;
+$ring->put('ring', ('#' x 63 . "\n") x int($rest / 64)
+	. '#' x ($rest % 64 - 1) . "\n" . $first);
+is -s $ring->path, 65536, 'a ring of 64 KiB';
+$d->set_conf("queue encryption key file:%RING%\n$rules");
+ok eval { $d->run }, 'is taken' or diag $@;
+is status()->{active_key}, $one, 'to its last line';
+$d->stop;
+
 # Keys for reading only, whichever states they have.
 $ring->write(retired => $one);
 $d->set_conf("queue encryption none key file:%RING%\n$rules");
