@@ -316,14 +316,17 @@ checkpoint_turn(struct queue *q)
 	if (q->probing)
 		return;
 	exact_turn(q);
-	if (q->checkpoint != CHECKPOINT_IDLE || q->distrust ||
-	    q->now < q->checkpoint_after)
+	if (q->distrust || q->now < q->checkpoint_after)
 		return;
 	low = lowest(q);
+	/* Also while the file system is flushed, which may take longer than
+	 * filling the ring: what pins it must not find it full. */
 	if (crowded(q, 4))
 		bulk_carry(q, low);
 	if (crowded(q, 3))
 		forward_turn(q, low);
+	if (q->checkpoint != CHECKPOINT_IDLE)
+		return;
 	if (exact_ready(q, low) || wanted(q, low))
 		begin(q, low > q->low ? low : q->low);
 }
