@@ -358,15 +358,20 @@ static void
 wait_for_room(struct committer *c, struct drafts *batch)
 {
 	struct drafts mail = STAILQ_HEAD_INITIALIZER(mail),
-		      rest = STAILQ_HEAD_INITIALIZER(rest);
+		      rest = STAILQ_HEAD_INITIALIZER(rest),
+		      carried = STAILQ_HEAD_INITIALIZER(carried);
 	struct timespec ts = { 0, ROOM_MS * 1000000L };
 	bool stop, wait = mail_may_wait(c, batch);
 	struct job *j;
 
 	while ((j = STAILQ_FIRST(batch)) != NULL) {
 		STAILQ_REMOVE_HEAD(batch, link);
-		STAILQ_INSERT_TAIL(is_mail(j) ? &mail : &rest, j, link);
+		STAILQ_INSERT_TAIL(draft_of(j)->carried ? &carried
+			: is_mail(j)                    ? &mail
+							: &rest,
+		    j, link);
 	}
+	answer(c, &carried, QUEUE_FULL);
 	STAILQ_CONCAT(batch, &rest);
 	if (wait)
 		STAILQ_CONCAT(batch, &mail);
@@ -392,7 +397,8 @@ need_of(const struct committer *c, struct drafts *batch)
 
 	if (c->failures > 0)
 		return RING_SPARE;
-	if (is_mail(j))
+	/* What is written anew must not take the room that outcomes need. */
+	if (is_mail(j) || draft_of(j)->carried)
 		return RING_MAIL;
 	STAILQ_FOREACH(j, batch, link)
 		if (draft_of(j)->kind == JOURNAL_MARK)

@@ -286,10 +286,11 @@ queue_state_get(struct queue *q, const char *name, char *text, size_t size)
 void
 queue_stats(struct queue *q, struct queue_stats *s)
 {
+	char text[160];
 	struct committer_stats c;
 
 	committer_stats(q->committer, &c);
-	(void)room_for(q, 0, 0);
+	(void)room_for(q, 4096, 2); /* as for a message that begins */
 	*s = q->stats;
 	s->messages = tally_messages(q->tally);
 	s->commits = c.commits;
@@ -310,7 +311,12 @@ queue_stats(struct queue *q, struct queue_stats *s)
 	s->full = q->full;
 	aside_count(q);
 	look_at_journal(q);
-	trouble_text(q->trouble, s->alarm, sizeof(s->alarm), mono_ms());
+	trouble_text(q->trouble, text, sizeof(text), mono_ms());
+	snprintf(s->alarm, sizeof(s->alarm), "%s%s%s",
+	    q->full ? "no room: free blocks or inodes are below the reserve, "
+		      "mail is refused"
+		    : "",
+	    q->full && text[0] != '\0' ? "; " : "", text);
 	if (s->alarm[0] == '\0')
 		snprintf(s->alarm, sizeof(s->alarm), "%s", q->open_alarm);
 }

@@ -59,9 +59,17 @@ room_reserve(struct queue *q, struct entry *e)
 void
 room_release(struct queue *q, struct entry *e)
 {
+	uint64_t inodes = 1 + e->leaves;
+
 	if (e->reserved == 0)
 		return;
+	/* Until the file system is asked again. */
+	q->blocks_free -=
+	    e->reserved < q->blocks_free ? e->reserved : q->blocks_free;
+	if (q->inodes_all != 0)
+		q->inodes_free -=
+		    inodes < q->inodes_free ? inodes : q->inodes_free;
 	q->reserved_blocks -= e->reserved;
-	q->reserved_inodes -= 1 + e->leaves;
+	q->reserved_inodes -= inodes;
 	e->reserved = 0;
 }
