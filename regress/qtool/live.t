@@ -31,7 +31,8 @@ my $spool = $d->dir . '/spool';
 my @on = ('-d', $spool);
 
 $d->send('a@x.test', "u$_\@gone.test",
-	"Subject: number $_\r\n\r\nstays\r\n") for 1 .. 20;
+	"Subject: number $_\r\n to be folded\r\nCc: Ann <ann.b\@cc.test>\r\n\r\n"
+	. "From here on it stays\r\nask bob\@body.test\r\n") for 1 .. 20;
 $d->wait(sub { 20 == grep { $_->{state} eq 'deferred' } $d->queue }, 30);
 is(($d->ctl('sync'))[0], 0, 'sync');
 
@@ -65,6 +66,34 @@ is($_->{state}, $state{$_->{evpid}}, "$_->{evpid} is $_->{state}")
     for @rows[0 .. 2];
 is(scalar qtool(@on, 'cat', $id), ($d->ctl('show', 'envelope', $id))[1],
 	'cat is what show envelope has');
+
+note('parts of a message');
+my $msgid = substr $id, 0, 12;
+my $whole = qtool(@on, 'cat', $msgid);
+my ($number) = $whole =~ /^Subject: number (\d+)\r\n to be folded\r$/m;
+ok($number, 'cat: the whole of it');
+is(qtool(@on, 'cat', '--headers', $msgid) . "\r\n"
+	. qtool(@on, 'cat', '--body', $msgid), $whole,
+	'a header and a body are the whole');
+is(scalar qtool(@on, 'cat', '--body', $msgid),
+	"From here on it stays\r\nask bob\@body.test\r\n", '--body');
+my $mbox = qtool(@on, 'cat', '--mbox', $msgid);
+like($mbox, qr/^From a\@x\.test \w{3} \w{3} [ \d]\d \S+ \d{4}\n/, '--mbox');
+like($mbox, qr/\n\n>From here on it stays\n.*\n\n\z/s, 'From is quoted');
+unlike($mbox, qr/\r/, 'with LF line ends');
+my $less = qtool(@on, 'cat', '--redact', 'subject', $msgid);
+is($less, $whole =~ s/number.*folded/[redacted]/sr, '--redact subject');
+$less = qtool(@on, 'cat', '--redact', 'addr', $msgid);
+like($less, qr/Ann <a\*\*\*\@cc\.test>/, '--redact addr in the header');
+like($less, qr/ask \*\*\*\@body\.test/, 'and in the body');
+$less = qtool(@on, 'cat', '--redact', 'body,addr,subject', $msgid);
+like($less, qr/\r\n\r\n\[42 octets redacted\]\r\n\z/, '--redact body');
+is((qtool_err(@on, 'cat', '--redact', 'all', $msgid))[0], 64, 'nothing else');
+like(scalar qtool(@on, 'count', '--by', 'hdr.Cc'),
+	qr/^ +20  Ann <ann\.b\@cc\.test>$/m, 'count by a header field');
+is(scalar qtool(@on, 'count', "subject ~ \"number $number *\""), "1\n",
+	'a selector by the subject');
+is(scalar qtool(@on, 'count', 'body ~ "*bob@body*"'), "20\n", 'by the body');
 
 note('a busy daemon');
 my $flood = fork // die;

@@ -175,6 +175,22 @@ is(length qtool(@key, 'cat', substr($id, 0, 12)), 3000, 'bodies as well');
 ($code, $out) = qtool('-d', $z, 'doctor');
 like($out, qr/sealed by the key $kid/, 'doctor names the key');
 
+note('a ring with a passphrase');
+Spoolkit::spew("$dir/word", "correct horse\n");
+Spoolkit::spew("$dir/wrong", "correct house\n");
+Spoolkit::spew("$dir/pring", scalar qtool('--passphrase-file', "$dir/word",
+	qw(key new --kid), $kid));
+chmod 0400, "$dir/pring";
+my @p = ('-d', $s, '--keyring', "$dir/pring");
+is(scalar qtool(@p, '--passphrase-file', "$dir/word", 'count'), "600\n",
+	'opened by its passphrase');
+($code, undef, $err) = qtool_err(@p, '--passphrase-file', "$dir/wrong", 'count');
+is($code, 78, 'another passphrase: EX_CONFIG');
+unlike($err, qr/correct|house/, 'which is not shown');
+chmod 0644, "$dir/pring";
+is((qtool_err(@p, '--passphrase-file', "$dir/word", 'count'))[0], 78,
+	'a ring that others may read is refused');
+
 note('what is wrong is shown, and why');
 my $d = "$dir/d";
 system('cp', '-a', $s, $d);
