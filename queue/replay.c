@@ -291,9 +291,10 @@ disk_lied(const struct layout *l, const struct scan *s, uint64_t seq,
 	    "journal segment %" PRIu64 ": record %" PRIu64
 	    " was flushed and is bad: the disk lost data",
 	    s->head.number, seq);
-	log_err("event=journal-damaged segment=%" PRIu64 " seq=%" PRIu64
-		" reason=\"a flushed record is bad\"",
-	    s->head.number, seq);
+	if (l != NULL)
+		log_err("event=journal-damaged segment=%" PRIu64 " seq=%" PRIu64
+			" reason=\"a flushed record is bad\"",
+		    s->head.number, seq);
 	snprintf(name, sizeof(name), "journal-%016" PRIx64, s->head.number);
 	keep_segment(l, name, s, result->alarm);
 }
@@ -394,8 +395,9 @@ report_odd(struct ring *r, const struct layout *l, unsigned slot,
 	snprintf(result->alarm, sizeof(result->alarm),
 	    "journal/%u: %s: the disk lost data", ring_file(r, slot),
 	    ring_odd(r, slot));
-	log_err("event=journal-damaged file=%u reason=\"%s\"",
-	    ring_file(r, slot), ring_odd(r, slot));
+	if (l != NULL)
+		log_err("event=journal-damaged file=%u reason=\"%s\"",
+		    ring_file(r, slot), ring_odd(r, slot));
 	if (ring_head(r, slot, &head))
 		snprintf(
 		    name, sizeof(name), "journal-%016" PRIx64, head.number);

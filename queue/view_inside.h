@@ -46,6 +46,8 @@ struct view_bulk {
 	char verb[32];
 	bool all;
 	unsigned parts, here;
+	bool whole; /* all parts were seen, of one copy */
+	bool *seen; /* which */
 	uint64_t seq;
 	/* Sorted in the end: those meant, or with all those not meant. */
 	uint64_t *ids;

@@ -22,6 +22,7 @@
 #define TRIES 5
 #define PAUSE_NS (20L * 1000 * 1000)
 #define AGAIN 23 /* octets of "again SEQ\n" */
+#define PARTS_MOST 65536 /* of one verb */
 
 static struct view_entry *
 entry_make(struct view *v, uint64_t msgid)
@@ -90,13 +91,17 @@ leaf_end(struct view_entry *e, unsigned rcpt)
 	l->done = true;
 }
 
-static void
+/* False: an envelope of it does not fit its check line. */
+static bool
 take_record(struct view_entry *e, const char *record, size_t len)
 {
 	struct view_leaf *l;
 	uint64_t id;
 	size_t at, n;
 
+	for (at = 0; (n = envfile_first(record + at, len - at)) > 0; at += n)
+		if (envfile_check(record + at, n) != ENVFILE_WHOLE)
+			return false;
 	for (at = 0; (n = envfile_first(record + at, len - at)) > 0; at += n) {
 		id = envfile_id(record + at, n);
 		if (ident_msgid(id) != e->msgid)
@@ -107,6 +112,7 @@ take_record(struct view_entry *e, const char *record, size_t len)
 			continue;
 		leaf_text(l, record + at, n);
 	}
+	return true;
 }
 
 /* What a reader of the put tells. */
@@ -119,12 +125,13 @@ take_reader(struct view_entry *e, struct codec_reader *r)
 	e->stored = codec_stored(r);
 	e->status = view_codec_status(r);
 	record = e->status == VIEW_WHOLE ? view_codec_record(r, &len) : NULL;
-	if (record != NULL)
-		take_record(e, record, len);
-	else if (e->status == VIEW_WHOLE)
+	if (e->status == VIEW_WHOLE && record == NULL)
 		e->status = view_codec_status(r);
-	if (e->status != VIEW_WHOLE)
-		snprintf(e->why, sizeof(e->why), "%s", codec_why(r));
+	snprintf(e->why, sizeof(e->why), "%s", codec_why(r));
+	if (record != NULL && !take_record(e, record, len)) {
+		e->status = VIEW_BROKEN;
+		snprintf(e->why, sizeof(e->why), "its record is damaged");
+	}
 	snprintf(e->kid, sizeof(e->kid), "%s", codec_kid(r, 0));
 	free(record);
 }
@@ -237,8 +244,7 @@ take_image(struct view *v, uint64_t evpid, const char *text, size_t len)
 	enum envfile_state state;
 	struct buf *clear;
 
-	if (l->done)
-		return;
+	l->done = false; /* it was brought back from corrupt/ after that */
 	clear = buf_new(ENVFILE_STORED_MAX);
 	state = envfile_unwrap(v->keys, text, len, clear, NULL, l->kid);
 	l->status = state == ENVFILE_NO_KEY || state == ENVFILE_WRONG_KEY
@@ -271,6 +277,7 @@ bulk_drop(struct view_bulk **at)
 
 	*at = b->next;
 	free(b->ids);
+	free(b->seen);
 	free(b);
 }
 
@@ -301,6 +308,28 @@ bulk_id(const char *at)
 	return ident_msgid_parse(digits, &id) ? ident_evpid(id, 0) : 0;
 }
 
+/* A bulk may stand in the journal twice, the copy cut short: what is whole
+ * stays so, and each part is taken once. */
+static bool
+fresh_part(struct view_bulk *b, unsigned part, unsigned parts)
+{
+	if (b->whole || part == 0 || part > parts || parts > PARTS_MOST)
+		return false;
+	if (parts != b->parts) {
+		free(b->seen);
+		b->seen = mem_zarray(parts + 1, sizeof(*b->seen));
+		b->parts = parts;
+		b->here = 0;
+		if (!b->all)
+			b->n = 0;
+	}
+	if (b->seen[part])
+		return false;
+	b->seen[part] = true;
+	b->whole = ++b->here == parts;
+	return true;
+}
+
 static void
 take_bulk(struct view *v, const char *text, size_t len, uint64_t seq)
 {
@@ -309,6 +338,7 @@ take_bulk(struct view *v, const char *text, size_t len, uint64_t seq)
 	unsigned all, part, parts;
 	char head[160], verb[32];
 	uint64_t id;
+	bool fresh;
 
 	if (line == NULL || (size_t)(line - text) >= sizeof(head))
 		return;
@@ -332,13 +362,13 @@ take_bulk(struct view *v, const char *text, size_t len, uint64_t seq)
 	b = *at;
 	memcpy(b->verb, verb, sizeof(b->verb));
 	b->all = all != 0;
-	b->parts = parts;
-	b->here++;
 	b->seq = seq;
+	fresh = fresh_part(b, part, parts);
 	for (line++; end - line >= IDENT_TEXT_MAX; line += IDENT_TEXT_MAX) {
 		if ((id = bulk_id(line)) == 0)
 			break;
-		bulk_add(b, id);
+		if (b->all || fresh)
+			bulk_add(b, id);
 	}
 }
 
@@ -420,7 +450,7 @@ put_in_order(struct view *v)
 			qsort(
 			    v->in[i], v->count[i], sizeof(*v->in[i]), by_msgid);
 	for (b = &v->bulks; *b != NULL;) {
-		if ((*b)->here < (*b)->parts) {
+		if (!(*b)->whole) {
 			bulk_drop(b);
 			continue;
 		}
