@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "lib/base/log.h"
@@ -16,6 +17,7 @@
 STAILQ_HEAD(job_list, job);
 
 #define UNSAID_MOST 32
+#define WORKER_NICE 10
 
 struct crew {
 	pthread_mutex_t lock;
@@ -87,6 +89,17 @@ signal_caller(struct crew *c)
 	while (n == -1 && errno == EINTR);
 }
 
+/* File jobs can wait; commits, which share the processors with them, have
+ * somebody at their end. */
+static void
+be_modest(void)
+{
+#ifdef __linux__
+	/* Of this thread; elsewhere it would be the process. */
+	(void)setpriority(PRIO_PROCESS, 0, WORKER_NICE);
+#endif
+}
+
 static void *
 worker(void *arg)
 {
@@ -95,6 +108,7 @@ worker(void *arg)
 	struct job *j;
 	uint64_t since;
 
+	be_modest();
 	pthread_mutex_lock(&c->lock);
 	for (;;) {
 		from = STAILQ_EMPTY(&c->urgent) ? &c->patient : &c->urgent;

@@ -4,7 +4,8 @@
  * A job runs in a worker and is finished in the caller's thread. It owns
  * buffers, names and descriptors, never an index. The committer sends its
  * results back the same way. Urgent jobs (somebody waits for the answer) go
- * before the others (settling, unlinking).
+ * before the others (settling, unlinking). Workers give way to the committer
+ * and to the caller when processors are short.
  */
 #ifndef QUEUE_CREW_H
 #define QUEUE_CREW_H
