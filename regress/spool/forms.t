@@ -277,16 +277,23 @@ for (@forms) {
 	    qr/^250 /, "mixed: $name is taken";
 	$d->ctl('sync');
 }
-is scalar(my @all = $d->queue), 4, 'mixed: all are listed';
+like $d->send('news@shop.test', 'gone@good.test',
+	"Subject: gone\r\n\r\nunwanted\r\n"), qr/^250 /, 'mixed: one more';
+my ($gone) = grep { $_->{rcpt} =~ /^gone/ } my @all = $d->queue;
+is scalar(@all), 5, 'mixed: all are listed';
 
 # Without the ring the sealed ones are kept, and listed as what they are.
 $d->set_conf(conf(''));
 $d->restart;
 ok $d->wait(sub { status()->{loaded} }, 10), 'no key: the daemon is up';
 @all = $d->queue;
-is scalar(@all), 4, 'no key: all are listed';
+is scalar(@all), 5, 'no key: all are listed';
+is +($d->ctl('pause', 'envelope', $gone->{evpid}))[0], 1,
+    'no key: what lacks it cannot be held';
+is +($d->ctl('remove', $gone->{evpid}))[0], 0, 'no key: but removed';
+@all = $d->queue;
 my @locked = grep { $_->{state} eq 'locked' } @all;
-is scalar(@locked), 2, 'no key: two of them lack it';
+is scalar(@locked), 2, 'no key: two lack it then';
 is scalar(grep { $_->{message_size} > 500 && $_->{arrival_time} > 1_700_000_000
 		&& $_->{error}{text} =~ /\Q$kid/ } @locked), 2,
     'no key: with size, time, and the name of the key';
