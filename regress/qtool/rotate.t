@@ -13,7 +13,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 my $build = $ENV{BUILD} || 'build';
-my $messages = $ENV{MESSAGES} || 400;
+my $messages = $ENV{MESSAGES} || 800;
 my $kills = $ENV{KILLS} || 5;
 my $seed = $ENV{SEED} || time;
 srand($seed);
@@ -87,7 +87,8 @@ diag(sprintf('undisturbed: %d messages and %d texts in %.1f s', $1, $2,
 ($old, $new) = ($new, $old);
 
 my ($killed, $runs, $bad, $mixed, $busy) = (0, 0, 0, 0, 0);
-while ($killed < $kills) {
+# More than asked for when none of them was in the midst of the work.
+while ($killed < $kills || (!$mixed && $killed < 6 * $kills)) {
 	my $pid = fork // die;
 	if (!$pid) {
 		open(STDOUT, '>', "$dir/out");
@@ -128,10 +129,9 @@ while ($killed < $kills) {
 	    while $out =~ /"kid":"([^"]+)".*?"messages":(\d+)/g;
 	$mixed++ if ($count{$old} || 0) > 0 && ($count{$new} || 0) > 0;
 }
-is($killed, $kills, "$kills kills in $runs runs");
+cmp_ok($killed, '>=', $kills, "$killed kills in $runs runs");
 is($bad, 0, 'everything opened after each');
-cmp_ok($mixed, '>=', $kills > 2 ? 1 : 0,
-    "$mixed of them left both keys in use");
+cmp_ok($mixed, '>', 0, "$mixed of them left both keys in use");
 
 # Beside a rotation, as long as it goes: a reader takes no lock.
 my $pid = fork // die;
