@@ -254,15 +254,31 @@ show_text(void *part, const struct view_envelope *ve)
 	x->code = close_to(c, to, x->code);
 }
 
+/* Of a message no envelope is known: its key is missing, or it has none. */
+static int
+no_envelope(struct cat *c, uint64_t msgid)
+{
+	struct view_message m;
+	struct view_stream *s = view_stream_open(c->t->view, msgid, &m);
+	char id[IDENT_TEXT_MAX];
+
+	ident_msgid_text(id, msgid);
+	if (s == NULL)
+		return refuse(c, id, m.status, m.reason);
+	view_stream_close(s);
+	return refuse(c, id, VIEW_GONE, "a message without any envelope");
+}
+
 static int
 cat_envelope(struct cat *c, uint64_t evpid)
 {
 	struct envelope_text x = { .c = c };
 	const struct view_visitor to = { .envelope = show_text, .ctx = &x };
 
-	if (ident_rcpt(evpid) != 0)
-		view_find(c->t->view, evpid, evpid, &to,
-		    VIEW_TEXTS | (c->t->o.json ? VIEW_HEADS : 0));
+	if (ident_rcpt(evpid) == 0)
+		return no_envelope(c, ident_msgid(evpid));
+	view_find(c->t->view, evpid, evpid, &to,
+	    VIEW_TEXTS | (c->t->o.json ? VIEW_HEADS : 0));
 	return x.code;
 }
 
