@@ -161,7 +161,7 @@ $(BUILD)/qcrash/flags: Makefile $(QCRASH_OBJS) $(BUILD)/qcrash/qcrash
 
 # The long form: every state of every workload, all mutants.
 .PHONY: crashtest
-crashtest: tests
+crashtest: all tests
 	@BUILD=$(BUILD) perl -Iregress/qcrash regress/qcrash/crashtest
 
 .SECONDARY:

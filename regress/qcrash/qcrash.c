@@ -55,6 +55,7 @@ struct run {
 	uint64_t seed;
 	const char *save;
 	char dir[256];
+	char build[PATH_MAX]; /* where qtool lies */
 	struct qtrace_log *before, *log;
 	struct counts *counts; /* one a worker */
 	volatile bool *halt;
@@ -83,6 +84,9 @@ new_log(void)
 	return log;
 }
 
+static void broken(const char *where, const char *why)
+    __attribute__((noreturn));
+
 static void
 broken(const char *where, const char *why)
 {
@@ -109,7 +113,6 @@ find_workload(const char *name)
 		if (strcmp(workloads[i].name, name) == 0)
 			return &workloads[i];
 	broken(name, "no such workload");
-	return NULL;
 }
 
 static void
@@ -123,11 +126,28 @@ wait_for(const char *what, pid_t pid)
 		broken(what, "a part of it failed");
 }
 
+/* Of a program that was preloaded. */
+static void
+read_log(struct qtrace_log *log, const char *file)
+{
+	uint64_t room = log->room;
+	int fd = open(file, O_RDONLY);
+
+	if (fd == -1 || read(fd, log, sizeof(*log)) != (ssize_t)sizeof(*log) ||
+	    log->used > room ||
+	    read(fd, log->records, log->used) != (ssize_t)log->used)
+		broken(file, "is no log");
+	log->room = room;
+	close(fd);
+	(void)unlink(file);
+}
+
 /* Runs both parts; between them, between() sees the spool. */
 static void
 record(struct run *r, const struct workload *wl, const char *spool,
     void (*between)(void *ctx, const char *spool), void *ctx)
 {
+	char file[512];
 	pid_t pid;
 
 	r->before->used = r->log->used = 0;
@@ -137,9 +157,14 @@ record(struct run *r, const struct workload *wl, const char *spool,
 	wait_for(wl->name, pid);
 	if (between != NULL)
 		between(ctx, spool);
-	if ((pid = fork()) == 0)
+	snprintf(file, sizeof(file), "%.400s.log", spool);
+	if ((pid = fork()) == 0 && wl->tool != NULL)
+		workload_tool(wl, spool, r->build, file);
+	else if (pid == 0)
 		workload_run(wl, spool, r->log, r->before, r->seed);
 	wait_for(wl->name, pid);
+	if (wl->tool != NULL)
+		read_log(r->log, file);
 }
 
 static void
@@ -213,7 +238,7 @@ print_counts(const char *name, const struct counts *c, uint64_t ms)
 {
 	int i;
 
-	printf("%-10s %5" PRIu64 " moments %7" PRIu64 " states %6" PRIu64
+	printf("%-14s %5" PRIu64 " moments %7" PRIu64 " states %6" PRIu64
 	       " inside recovery %5.1f%% duplicates %6" PRIu64
 	       " repeats (at most %" PRIu64 ") %.0f/s |",
 	    name, c->moments, c->states, c->inner, duplicates(c) * 100,
@@ -447,6 +472,19 @@ preload(char **argv)
 	broken(lib, strerror(errno));
 }
 
+/* The folder above ours, or above that of the recorder. */
+static void
+find_build(char build[PATH_MAX])
+{
+	const char *lib = getenv("LD_PRELOAD");
+
+	snprintf(build, PATH_MAX, "%.4000s", lib == NULL ? "." : lib);
+	if (realpath(lib == NULL ? "." : lib, build) == NULL)
+		broken(build, strerror(errno));
+	*strrchr(build, '/') = '\0';
+	*strrchr(build, '/') = '\0';
+}
+
 static int
 usage(void)
 {
@@ -532,6 +570,7 @@ main(int argc, char **argv)
 		return usage();
 	preload(argv);
 	umask(0);
+	find_build(r.build);
 	if (strcmp(argv[1], "list") == 0) {
 		for (i = 0; i < workload_count; i++)
 			puts(workloads[i].name);

@@ -103,11 +103,11 @@ my ($recorded, $seen) = compare('stray');
 is($recorded->{'write seen'}, 1, 'a write past the recorder');
 is($seen->{'write seen'}, 2, 'would be noticed');
 
-my $states = $ENV{SAN} ? 20 : 80;
+my $states = $ENV{SAN} ? 10 : 60;
 my $out = `$qcrash run -s $states -i 3 -r 2 -S 1 2>&1`;
 is($? >> 8, 0, 'no state violates a promise') or diag($out);
 my ($n) = $out =~ /^qcrash: (\d+) distinct states/m;
-cmp_ok($n // 0, '>', $states * 15, ($n // 'no') . ' states');
+cmp_ok($n // 0, '>', $states * 20, ($n // 'no') . ' states');
 diag($out =~ /^(qcrash: .*)$/m);
 
 my %wanted = map { $_ => 1 }

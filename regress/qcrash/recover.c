@@ -17,6 +17,7 @@
 #include "lib/base/mono.h"
 #include "regress/qcrash/disk.h"
 #include "regress/qcrash/mail.h"
+#include "regress/qcrash/works.h"
 
 #define SECONDS 5
 #define CLOSE_MS 4000
@@ -215,6 +216,9 @@ run(const struct recovery *r, const char *dir, struct outcome *o)
 
 	alarm(SECONDS);
 	options.path = dir;
+	/* What locks its memory does not come along through a fork. */
+	if (options.seal)
+		options.keys = workload_keys();
 	options.workers = 1; /* they would but wait for each other */
 	if (!r->verbose && (fd = open("/dev/null", O_RDWR)) != -1)
 		(void)dup2(fd, STDERR_FILENO);

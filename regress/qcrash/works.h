@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "queue/keyring.h"
 #include "queue/queue.h"
 #include "regress/qcrash/qtrace.h"
 
@@ -27,12 +28,19 @@ struct workload {
 	bool sync_files;
 	bool cut; /* before ends like a killed process */
 	bool stop; /* run ends with a clean stop, recorded too */
+	int compression;
+	bool seal;
+	const char *const *tool; /* words for qtool, which is run instead */
 };
 
 extern const struct workload workloads[];
 extern const size_t workload_count;
 
 void workload_options(const struct workload *wl, struct queue_options *o);
+
+/* The ring that seals, the same in every process; NULL when it cannot be made. */
+struct keyring *workload_keys(void);
+extern const char workload_ring[];
 
 /* In a child of its own: each part with a log of its marks, and the second
  * one of its calls. They exit. */
@@ -41,5 +49,9 @@ void workload_before(const struct workload *wl, const char *dir,
 void workload_run(const struct workload *wl, const char *dir,
     struct qtrace_log *log, const struct qtrace_log *before, uint64_t seed)
     __attribute__((noreturn));
+
+/* qtool at work on the spool, recorded in file; build is where it lies. */
+void workload_tool(const struct workload *wl, const char *dir,
+    const char *build, const char *file) __attribute__((noreturn));
 
 #endif
