@@ -215,6 +215,12 @@ qtrace_stop(void)
 }
 
 void
+qtrace_freeze(void)
+{
+	qtrace_enter();
+}
+
+void
 qtrace_mark(const char *word, uint64_t a, uint64_t b, uint64_t c)
 {
 	struct qtrace_record r = { .call = QTRACE_MARK, .mark = { a, b, c } };

@@ -77,6 +77,9 @@ struct qtrace_fault {
 void qtrace_start(struct qtrace_log *log, const char *root)
     __attribute__((weak));
 void qtrace_stop(void) __attribute__((weak));
+/* The same for good: no thread changes anything any more, so that the log is
+ * whole when the program exits. */
+void qtrace_freeze(void) __attribute__((weak));
 void qtrace_mark(const char *word, uint64_t a, uint64_t b, uint64_t c)
     __attribute__((weak));
 void qtrace_fault(unsigned slot, const struct qtrace_fault *f)

@@ -603,6 +603,7 @@ workload_before(const struct workload *wl, const char *dir,
 		if (!wl->cut)
 			act_close(w);
 	}
+	qtrace_freeze();
 	_exit(0);
 }
 
@@ -624,5 +625,6 @@ workload_run(const struct workload *wl, const char *dir, struct qtrace_log *log,
 	wl->run(w);
 	if (wl->stop)
 		act_close(w);
+	qtrace_freeze();
 	_exit(0);
 }
