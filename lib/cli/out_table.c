@@ -332,7 +332,16 @@ verified_row(struct out_shared *s, const struct row *r)
 	uint64_t ms = row_u64(r, "elapsed_ms"),
 		 octets = row_u64(r, "read_bytes");
 	char size[TEXT_SPAN_MAX], rate[TEXT_SPAN_MAX];
+	unsigned n = 0;
+	size_t i;
 
+	for (i = 0; i < r->n; i++)
+		if (r->fields[i].name[0] == 'Q')
+			fprintf(s->o.to, "%s%s %llu", n++ == 0 ? "" : ", ",
+			    r->fields[i].name,
+			    (unsigned long long)r->fields[i].u64);
+	if (n > 0)
+		putc('\n', s->o.to);
 	fprintf(s->o.to,
 	    "%llu messages, %llu envelopes, %llu covered by the journal: "
 	    "%llu problem%s\n",

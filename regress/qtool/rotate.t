@@ -73,7 +73,7 @@ is(scalar(keys %$before), $messages, "$messages messages in files");
 my ($exit, $out) = qtool($only_old, 'verify');
 is($exit, 0, 'all open by the old key') or diag($out);
 ($exit, $out) = qtool($only_new, 'verify --level parse');
-is(scalar(() = $out =~ /^Q04/mg), 2 * $messages, 'none by the new one');
+is(scalar(() = $out =~ /^Q04 queue/mg), 2 * $messages, 'none by the new one');
 is(scalar(() = $out =~ /^Q(?!04)/mg), 0, 'which is no damage');
 
 # How long it takes when nobody disturbs it.
@@ -175,7 +175,7 @@ is($exit, 0, 'the old one is') or diag($out);
 like((qtool($both, 'key list'))[1], qr/^$old +retired +\S+ +0 +0 +0 /m,
     'nothing needs it');
 ($exit, $out) = qtool($ring_old, 'verify --level parse');
-is(scalar(() = $out =~ /^Q04/mg), 2 * $messages, 'it opens nothing');
+is(scalar(() = $out =~ /^Q04 queue/mg), 2 * $messages, 'it opens nothing');
 ($exit, $out) = qtool($ring_old, 'key test');
 is($exit, 78, 'which key test says too');
 
