@@ -95,6 +95,7 @@ help:
 	@echo "parts of check: layers unit fuzz man system"
 	@echo "crashtest: every state a power cut may leave, and all mutants"
 	@echo "fuzz-run looks for new inputs, FUZZ_SECONDS a target"
+	@echo "messtest makes a mess in a queue at work for SECONDS (600)"
 
 define archive_rule
 $(call archive,$(1)): $(call objs,$(1))
@@ -221,6 +222,13 @@ man:
 system: all tests
 	@BUILD=$(BUILD) SAN=$(SAN) prove -Iregress/lib $(PROVEFLAGS) \
 		$(sort $(wildcard regress/*/*.t))
+
+# An administrator's mess in a queue at work, for so many seconds.
+SECONDS ?= 600
+.PHONY: messtest
+messtest: all tests
+	@BUILD=$(BUILD) SECONDS=$(SECONDS) perl -Iregress/lib \
+		regress/fault/mess_long
 
 bench: all tests
 	@BUILD=$(BUILD) bench/run

@@ -173,8 +173,10 @@ sub wait_alarm {
 	my ($self, $re, $limit) = @_;
 	my $alarm = '';
 
-	return $self->d->wait(sub { ($alarm = $self->alarm) =~ $re },
-		$limit // 15) || !Test::More::diag("alarm: $alarm");
+	return 1 if $self->d->wait(sub { ($alarm = $self->alarm) =~ $re },
+		$limit // 15);
+	Test::More::diag("alarm: $alarm");
+	return 0;
 }
 
 # What the spooler has complained of since line n of the log.
