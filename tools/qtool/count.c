@@ -219,6 +219,7 @@ count_run(struct qtool *t, int argc, char *argv[])
 		want |= facet_want(&c.by[i]);
 	c.all = kinds_new(1);
 	qtool_begin(t, OUT_LIST);
+	sift_bar(f);
 	code = sift_walk(f, &to, want, &sums);
 	code = finish(&c, f, &sums, code);
 out:

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/base/ident.h"
 #include "lib/base/mem.h"
@@ -190,6 +191,9 @@ list_run(struct qtool *t, int argc, char *argv[])
 	l.rows = rows_new(t, a.sort, a.fields, a.wide, &code);
 	if (l.rows == NULL)
 		goto out;
+	/* Not between rows that go to the same terminal. */
+	if (!isatty(STDOUT_FILENO))
+		sift_bar(f);
 	code = sift_walk(
 	    f, &to, l.shape != SHAPE_ROWS ? 0 : rows_want(l.rows), &sums);
 	code = finish(&l, f, &sums, code);

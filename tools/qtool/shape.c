@@ -247,6 +247,7 @@ shape_run(struct qtool *t, int argc, char *argv[])
 		goto out;
 	s.all = kinds_new(s.buckets + 2);
 	qtool_begin(t, OUT_LIST);
+	sift_bar(f);
 	code = sift_walk(f, &to, VIEW_TEXTS | facet_want(&s.by), &sums);
 	if (sift_explains(f))
 		sift_explain(f, &sums);

@@ -6,6 +6,7 @@
 
 #include "lib/base/ident.h"
 #include "lib/base/mem.h"
+#include "lib/cli/progress.h"
 #include "lib/mail/selector.h"
 #include "tools/qtool/flock.h"
 
@@ -31,6 +32,8 @@ struct sift {
 	bool given_ids; /* by the caller, not by the selector */
 	bool explain, offline;
 	const struct sift_visitor *to;
+	bool bar_wanted;
+	struct progress *bar;
 };
 
 struct part {
@@ -269,6 +272,12 @@ sift_arguments(struct sift *f, int argc, char *argv[], bool must)
 	return code;
 }
 
+void
+sift_bar(struct sift *f)
+{
+	f->bar_wanted = true;
+}
+
 bool
 sift_explains(const struct sift *f)
 {
@@ -376,6 +385,7 @@ end(void *ctx, void *part)
 	w->sums->locked += p->sums.locked;
 	if (p->sums.kid[0] != '\0')
 		memcpy(w->sums->kid, p->sums.kid, sizeof(w->sums->kid));
+	progress_add(w->f->bar, p->sums.seen, 0);
 	more = w->f->to->end(w->f->to->ctx, p->inner);
 	free(p);
 	return more;
@@ -456,11 +466,15 @@ sift_walk(struct sift *f, const struct sift_visitor *to, unsigned want,
 
 	memset(sums, 0, sizeof(*sums));
 	f->to = to;
+	f->bar = progress_new(
+	    stderr, f->t->command->words, 0, f->bar_wanted && !f->t->o.quiet);
 	want |= needs(f);
 	if (f->n > IDS_APART || (f->n == 0 && !f->given_ids))
 		(void)view_walk(f->t->view, &visitor, want);
 	else
 		find(f, &visitor, want);
+	progress_free(f->bar);
+	f->bar = NULL;
 	if (sums->locked > 0)
 		qtool_note(f->t,
 		    "%llu %s locked: the key %s is not at hand (--keyring)",

@@ -58,6 +58,8 @@ struct sift_sums {
 	char kid[KEYRING_KID + 1]; /* one that is not at hand */
 };
 
+/* The walk draws a progress bar on a terminal. */
+void sift_bar(struct sift *f);
 /* want as for view_walk(), for the command's own sake. 0, or an exit code:
  * NOINPUT when an id names nothing. Says on stderr what is locked. */
 int sift_walk(struct sift *f, const struct sift_visitor *to, unsigned want,
