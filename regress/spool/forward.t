@@ -75,6 +75,11 @@ unlike(drive('list'), qr/alarm=\S/, 'all is in files');
 my $files = () = map { glob("$_/*") } @broken;
 cmp_ok($files, '>', 30, 'these too');
 drive('drain');
-my @left = glob("$spool/queue/*/* $spool/incoming/*");
+# A stop takes four seconds at most; on a busy disk the next start goes on.
+my @left;
+for (1 .. 10) {
+	@left = glob("$spool/queue/*/* $spool/incoming/*") or last;
+	drive('list');
+}
 is(scalar(@left), 0, 'and the tree is empty at the end');
 done_testing();
