@@ -92,6 +92,8 @@ emit_at(struct codec_writer *w, const void *data, size_t len, uint64_t at)
 	size_t room = w->room;
 	ssize_t n;
 
+	if (len == 0)
+		return 0;
 	if (w->fd == -1) {
 		if (at + len > room) {
 			room = room == 0 ? 4096 : room;

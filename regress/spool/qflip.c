@@ -702,5 +702,9 @@ main(int argc, char **argv)
 	    f.found['D'], f.found['O'], f.found['L'],
 	    (unsigned long long)(mono_ms() - began));
 	keyring_unref(f.o.keys);
+	for (i = 0; i < f.count; i++) {
+		free(f.files[i].data);
+		free(f.files[i].live);
+	}
 	return f.broken > 0;
 }
