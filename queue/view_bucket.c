@@ -47,6 +47,25 @@ view_open_dir(const struct view *v, const char *name)
 	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
+/* A power cut may keep both names of a large message that was being moved into
+ * its bucket; the next start of the daemon takes one away. */
+static bool
+is_moved(const struct view *v, const char *name, const struct stat *st)
+{
+	const char *base = strrchr(name, '/');
+	char path[LAYOUT_NAME_MAX];
+	struct stat old, new;
+	uint64_t msgid;
+
+	return st->st_nlink == 2 &&
+	    ident_msgid_parse(base == NULL ? name : base + 1, &msgid) &&
+	    fstatat(v->layout.root, layout_incoming(path, msgid), &old,
+		AT_SYMLINK_NOFOLLOW) == 0 &&
+	    fstatat(v->layout.root, layout_message(path, msgid), &new,
+		AT_SYMLINK_NOFOLLOW) == 0 &&
+	    old.st_ino == st->st_ino && new.st_ino == st->st_ino;
+}
+
 int
 view_open_file(const struct view *v, int dir, const char *name, off_t *size)
 {
@@ -61,7 +80,7 @@ view_open_file(const struct view *v, int dir, const char *name, off_t *size)
 		error = EINVAL;
 	else if (st.st_uid != v->layout.owner || (st.st_mode & 077) != 0)
 		error = EPERM;
-	else if (st.st_nlink > 1)
+	else if (st.st_nlink > 1 && !is_moved(v, name, &st))
 		error = EMLINK;
 	if (error != 0) {
 		close(fd);

@@ -151,6 +151,16 @@ is(scalar qtool('-d', $j, qw(count -S held)), "60\n",
 drive({ SEGMENT => 1 << 20 }, $j, 'crash', 'bulk', 'remove', substr($first, 0, 12));
 is(scalar qtool('-d', $j, 'count'), "57\n", 'what is being removed is gone');
 
+my $l = "$dir/l";
+drive({ SETTLE => 60000, SEGMENT => 1 << 20, LARGE => 10000 }, $l,
+	qw(crash put 3 30000 1 1));
+my ($large) = glob "$l/incoming/*";
+ok($large, 'a large message is in incoming/');
+is(scalar qtool('-d', $l, 'count', 'size = 30000'), "3\n", 'and is seen');
+my ($name) = $large =~ m{([^/]*)\z};
+link $large, "$l/queue/" . substr($name, 0, 2) . "/$name" or die "link: $!";
+is(length qtool('-d', $l, 'cat', $name), 30000, 'also on its way to a bucket');
+
 note('sealed');
 my $kid = 'a-key-for-tests1';
 my $ring = ring("$dir/ring", $kid);
