@@ -85,7 +85,7 @@ struct pass {
 	struct verdict v;
 };
 
-static void
+_Noreturn static void
 die(const char *what)
 {
 	fprintf(stderr, "qflip: %s: %s\n", what, strerror(errno));
