@@ -245,8 +245,8 @@ void change_answered(struct queue *q, const struct draft *d);
 /* A finished envelope was brought back. */
 void change_back(struct queue *q, uint64_t evpid);
 /* The journal has a done that state/finished may lack. */
-void change_replayed(struct queue *q, uint64_t evpid, const char *outcome,
-    size_t len);
+void change_replayed(
+    struct queue *q, uint64_t evpid, const char *outcome, size_t len);
 /* Runs cb from a later queue_turn(); NULL is accepted. */
 void change_answer_later(struct queue *q, void (*cb)(void *, enum queue_status),
     void *ctx, enum queue_status status);

@@ -42,8 +42,7 @@ uint32_t trouble_meet(struct trouble *t, uint32_t had, const char *what,
 void trouble_over(struct trouble *t, uint32_t cause, uint64_t now);
 
 /* The bucket cannot be used; no message waits for it to be filed. */
-void trouble_bucket(
-    struct trouble *t, uint64_t msgid, int error, uint64_t now);
+void trouble_bucket(struct trouble *t, uint64_t msgid, int error, uint64_t now);
 
 /* error 0: it works. True: nobody had heard of it. */
 bool trouble_part(

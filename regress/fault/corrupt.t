@@ -144,11 +144,14 @@ my %stays = map { $_->{rcpt} => 1 } grep { $away{$_->{evpid}} } $d->queue;
 cmp_ok scalar(keys %stays), '>', 0, 'some cannot be read';
 ok $r->wait_whole(20, \%stays), 'all others are sent';
 like $r->alarm, qr/envelopes cannot be used|queue/, 'the alarm says so';
+sub loads { return scalar(() = $d->logged(qr/event=loaded/)) }
+my $loads = loads();
 $d->restart;
+ok $d->wait(sub { loads() == $loads + 1 }, 15), 'a start without it';
 is system("cp -a $d->{dir}/yesterday/. $spool/queue/"), 0,
     'the backup is copied over it';
 $d->restart;
-ok $d->wait_log(qr/event=loaded/, 15, 4), 'it is read';
+ok $d->wait(sub { loads() == $loads + 2 }, 15), 'it is read';
 ok $r->wait_whole(20), 'those of the bucket are sent';
 my @refused = $d->logged(qr/event=anomaly .*it was finished before/);
 cmp_ok scalar(@refused), '>=', 80 - keys %stays, 'the others are refused';
