@@ -197,6 +197,7 @@ submit_part(
 	p->d.job.finish = finish_part;
 	p->d.kind = JOURNAL_BULK;
 	p->d.flush = flush;
+	p->d.carried = why == CARRIED;
 	p->d.part[0].iov_base = p->text;
 	p->d.part[0].iov_len = len;
 	p->d.parts = 1;

@@ -216,7 +216,7 @@ change_new(struct queue *q, uint64_t evpid, enum journal_kind kind,
 	c->d.job.finish = finish_change;
 	c->d.kind = kind;
 	c->d.flush = cb != NULL;
-	c->evpid = evpid;
+	c->evpid = c->d.evpid = evpid;
 	c->cb = cb;
 	c->ctx = ctx;
 	form_take(q, &c->form);

@@ -24,8 +24,6 @@
 #define ROOM_MS 20
 #define MAIL_WAIT_MS 3000 /* at the end of the ring, before it is refused */
 
-STAILQ_HEAD(drafts, job);
-
 struct committer {
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
@@ -65,13 +63,6 @@ static struct draft *
 draft_of(struct job *j)
 {
 	return (struct draft *)(void *)j;
-}
-
-/* Mail that may still be refused. */
-static bool
-is_mail(struct job *j)
-{
-	return draft_of(j)->kind == JOURNAL_PUT && !draft_of(j)->carried;
 }
 
 static void
@@ -169,7 +160,7 @@ give_up(struct committer *c, struct drafts *group, struct drafts *batch)
 		STAILQ_REMOVE_HEAD(group, link);
 		if (j == &c->cut.job)
 			continue;
-		if (is_mail(j))
+		if (draft_is_mail(j))
 			STAILQ_INSERT_TAIL(&c->refused, j, link);
 		else
 			STAILQ_INSERT_TAIL(&again, j, link);
@@ -228,6 +219,13 @@ prepare(struct committer *c, struct draft *d)
 	return false;
 }
 
+/* What may reach how far into the ring's end. */
+static enum ring_need
+need_of(const struct committer *c, const struct job *j)
+{
+	return c->failures > 0 ? RING_SPARE : draft_need(j);
+}
+
 /* Moves what fits from batch to group; the octets of the records. */
 static size_t
 gather(struct committer *c, struct drafts *batch, struct drafts *group)
@@ -236,12 +234,16 @@ gather(struct committer *c, struct drafts *batch, struct drafts *group)
 	size_t total = 0, size;
 	struct draft *d;
 	struct job *j;
+	unsigned left = ring_free(c->ring);
 	int iovs = 4;
 
 	if (most > GROUP_MAX)
 		most = GROUP_MAX;
 	while ((j = STAILQ_FIRST(batch)) != NULL) {
 		d = draft_of(j);
+		/* The open one may be one of the last. */
+		if (left < (unsigned)need_of(c, j))
+			break;
 		if (d->prepare != NULL) {
 			STAILQ_REMOVE_HEAD(batch, link);
 			if (!prepare(c, d))
@@ -296,7 +298,7 @@ write_group(struct committer *c, struct drafts *group, size_t total)
 		d->slot = (unsigned)c->slot;
 		d->at = at + JOURNAL_RECORD_HEAD;
 		at += journal_record_size(d->length);
-		commits += is_mail(j);
+		commits += draft_is_mail(j);
 	}
 	add_iov(c, &n, zeros, size - JOURNAL_GROUP_HEAD - total);
 	since = crew_clock(c->crew);
@@ -367,7 +369,7 @@ wait_for_room(struct committer *c, struct drafts *batch)
 	while ((j = STAILQ_FIRST(batch)) != NULL) {
 		STAILQ_REMOVE_HEAD(batch, link);
 		STAILQ_INSERT_TAIL(draft_of(j)->carried ? &carried
-			: is_mail(j)                    ? &mail
+			: draft_is_mail(j)              ? &mail
 							: &rest,
 		    j, link);
 	}
@@ -388,22 +390,6 @@ wait_for_room(struct committer *c, struct drafts *batch)
 	}
 	nanosleep(&ts, NULL);
 	take_pending(c, batch);
-}
-
-static enum ring_need
-need_of(const struct committer *c, struct drafts *batch)
-{
-	struct job *j = STAILQ_FIRST(batch);
-
-	if (c->failures > 0)
-		return RING_SPARE;
-	/* What is written anew must not take the room that outcomes need. */
-	if (is_mail(j) || draft_of(j)->carried)
-		return RING_MAIL;
-	STAILQ_FOREACH(j, batch, link)
-		if (draft_of(j)->kind == JOURNAL_MARK)
-			return RING_SPARE;
-	return RING_OUTCOME;
 }
 
 /* What fits into no segment at all must not open one after the other. */
@@ -445,7 +431,9 @@ serve(struct committer *c, struct drafts *batch)
 			 * flushed: each segment is flushed on its own. */
 			if (c->slot != -1 && settle_written(c, batch) == -1)
 				continue;
-			if (open_segment(c, need_of(c, batch), batch) == -1)
+			j = STAILQ_FIRST(batch);
+			if (open_segment(c, need_of(c, j), batch) == -1 &&
+			    !drafts_urgent(batch))
 				wait_for_room(c, batch);
 			continue;
 		}

@@ -28,7 +28,8 @@ struct draft {
 	struct job job;
 	enum journal_kind kind;
 	bool flush; /* somebody waits; else within a second */
-	bool carried; /* a put that was taken long ago: not to be refused */
+	bool carried; /* written anew: it was taken long ago */
+	uint64_t evpid; /* of an image or a done, by which they keep order */
 	struct iovec part[DRAFT_PARTS];
 	int parts;
 	/* In the committer's thread, before it is written: makes the parts.
@@ -44,11 +45,18 @@ struct draft {
 	char head[JOURNAL_RECORD_HEAD];
 };
 
+STAILQ_HEAD(drafts, job);
+
 /* draft: what the committer does to one, and to many */
 void draft_measure(struct draft *d); /* length, of the parts */
 int draft_prepare(struct draft *d, struct codec_writer *w); /* -1: it cannot */
 int draft_write(
     int fd, struct iovec *v, int n, uint64_t at); /* takes v apart */
+bool draft_is_mail(const struct job *j); /* that may still be refused */
+enum ring_need draft_need(const struct job *j);
+/* Moves what gives room, or needs less of it, before what waits for more.
+ * False: the first one stays. */
+bool drafts_urgent(struct drafts *batch);
 
 struct committer;
 

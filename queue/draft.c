@@ -4,6 +4,8 @@
 
 #include "queue/commit.h"
 
+#define WAITS 4093 /* envelopes told apart, more or less */
+
 void
 draft_measure(struct draft *d)
 {
@@ -49,4 +51,62 @@ draft_write(int fd, struct iovec *v, int n, uint64_t at)
 		}
 	}
 	return 0;
+}
+
+static const struct draft *
+draft_of(const struct job *j)
+{
+	return (const struct draft *)(const void *)j;
+}
+
+bool
+draft_is_mail(const struct job *j)
+{
+	return draft_of(j)->kind == JOURNAL_PUT && !draft_of(j)->carried;
+}
+
+/* Images come by thousands and only pin the more: the end of the ring is for
+ * what lets go of it. */
+enum ring_need
+draft_need(const struct job *j)
+{
+	const struct draft *d = draft_of(j);
+
+	if (d->kind == JOURNAL_MARK)
+		return RING_SPARE;
+	if (!d->carried && (d->kind == JOURNAL_PUT || d->kind == JOURNAL_IMAGE))
+		return RING_MAIL;
+	return RING_OUTCOME;
+}
+
+bool
+drafts_urgent(struct drafts *batch)
+{
+	struct drafts marks = STAILQ_HEAD_INITIALIZER(marks),
+		      early = STAILQ_HEAD_INITIALIZER(early),
+		      rest = STAILQ_HEAD_INITIALIZER(rest);
+	struct job *j, *first = STAILQ_FIRST(batch);
+	bool waits[WAITS] = { false }, *behind;
+	const struct draft *d;
+
+	while ((j = STAILQ_FIRST(batch)) != NULL) {
+		STAILQ_REMOVE_HEAD(batch, link);
+		d = draft_of(j);
+		/* A done stays behind the images of its envelope. */
+		behind = &waits[d->evpid % WAITS];
+		if (d->kind == JOURNAL_MARK) {
+			STAILQ_INSERT_TAIL(&marks, j, link);
+		} else if (d->carried ||
+		    (d->kind == JOURNAL_DONE && !*behind)) {
+			STAILQ_INSERT_TAIL(&early, j, link);
+		} else {
+			*behind = true;
+			STAILQ_INSERT_TAIL(&rest, j, link);
+		}
+	}
+	STAILQ_CONCAT(batch, &marks);
+	STAILQ_CONCAT(batch, &early);
+	STAILQ_CONCAT(batch, &rest);
+	j = STAILQ_FIRST(batch);
+	return j != first && draft_need(j) < draft_need(first);
 }

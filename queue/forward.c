@@ -227,7 +227,12 @@ begin(struct queue *q, struct entry *e)
 	bool finished = !e->unknown && entry_finished(q, e);
 	char id[IDENT_TEXT_MAX];
 	struct forward *f;
+	unsigned i;
 
+	/* Copies overtake what waits for room: not the images before a done. */
+	for (i = 0; e->pending > 0 && i < e->leaves; i++)
+		if (e->leaf[i].done)
+			return false;
 	if (e->put && !finished && e->source != IN_JOURNAL &&
 	    e->source != IN_INCOMING)
 		return false; /* its first job has not been refused yet */

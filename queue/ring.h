@@ -20,8 +20,8 @@
 
 /* How far into the last free slots a taker may reach. */
 enum ring_need {
-	RING_MAIL = 2, /* leaves one for outcomes, one spare */
-	RING_OUTCOME = 1, /* leaves the spare */
+	RING_MAIL = 2, /* and images: leaves one for outcomes, one spare */
+	RING_OUTCOME = 1, /* and what is written anew: leaves the spare */
 	RING_SPARE = 0 /* after a failure, and for marks */
 };
 
