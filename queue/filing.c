@@ -27,6 +27,7 @@
 #define RETRIES 64 /* a second, of what was refused */
 #define RETRIES_MAX 256
 #define COPY 65536
+#define PASSED_MAX 64 /* that wait for their change, a look */
 
 struct act {
 	uint16_t rcpt;
@@ -504,6 +505,26 @@ count_retries(struct queue *q)
 		q->retries = RETRIES;
 }
 
+/* The first whose changes are all flushed: nothing is removed for the sake of a
+ * done, nor overwritten by an image, that a crash may yet take back. The answer
+ * brings us here again. A change that finds no room in the ring, however, waits
+ * for just these files. */
+static struct entry *
+first_ready(const struct queue *q, const struct entries *list)
+{
+	bool stuck = ring_free(q->ring) <= RING_OUTCOME;
+	unsigned passed = 0;
+	struct entry *e;
+
+	TAILQ_FOREACH(e, list, due) {
+		if (e->pending == 0 || stuck)
+			return e;
+		if (++passed == PASSED_MAX)
+			break;
+	}
+	return NULL;
+}
+
 void
 filing_turn(struct queue *q)
 {
@@ -517,7 +538,7 @@ filing_turn(struct queue *q)
 		now = lists[i] == &q->later && pressed(q);
 		retry = lists[i] == &q->retry;
 		while (q->jobs < JOBS_MAX && (!retry || q->retries > 0) &&
-		    (e = TAILQ_FIRST(lists[i])) != NULL &&
+		    (e = first_ready(q, lists[i])) != NULL &&
 		    (now || e->due_at <= q->now)) {
 			if (retry)
 				q->retries--;
@@ -538,7 +559,7 @@ filing_next(const struct queue *q)
 	if (q->jobs >= JOBS_MAX)
 		return 0; /* the next answer brings us here */
 	for (i = 0; i < 3; i++) {
-		if ((e = TAILQ_FIRST(lists[i])) == NULL)
+		if ((e = first_ready(q, lists[i])) == NULL)
 			continue;
 		at = e->due_at;
 		if (lists[i] == &q->retry && q->retries == 0 &&
