@@ -161,6 +161,17 @@ change_finish(struct queue *q, uint64_t evpid, const char *outcome, size_t len,
 }
 
 static void
+image_answered(struct entry *e, const struct change *c)
+{
+	struct leaf *l = entry_leaf(e, ident_rcpt(c->evpid));
+
+	e->images--;
+	l->waits--;
+	if (c->d.status == QUEUE_OK)
+		l->backed = e->busy ? 2 : 1;
+}
+
+static void
 finish_change(struct job *j)
 {
 	struct change *c = (struct change *)(void *)j;
@@ -175,6 +186,8 @@ finish_change(struct job *j)
 			    q, c->evpid, c->line + IDENT_TEXT_MAX, c->outcome);
 	}
 	e->pending--;
+	if (c->d.kind == JOURNAL_IMAGE)
+		image_answered(e, c);
 	blob_unref(c->text);
 	buf_free(c->sealed);
 	form_drop(&c->form);
@@ -253,6 +266,8 @@ queue_image(struct queue *q, uint64_t evpid, const char *text, size_t len,
 	c->d.part[1].iov_base = c->text->data;
 	c->d.part[1].iov_len = len;
 	c->d.parts = 2;
+	if (l->waits++ == 0)
+		l->backed = l->dirty;
 	leaf_text(l, c->text, 0, len);
 	l->dirty = l->image = true;
 	l->locked = false;
@@ -262,6 +277,7 @@ queue_image(struct queue *q, uint64_t evpid, const char *text, size_t len,
 	if (l->seen != 0)
 		l->edited = false;
 	e->pending++;
+	e->images++;
 	committer_submit(q->committer, &c->d);
 }
 

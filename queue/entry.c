@@ -271,7 +271,9 @@ void
 entry_consider(struct queue *q, struct entry *e)
 {
 	/* What is on its way comes back here. */
-	if (e->busy || e->pending > 0 || e->replayed) {
+	/* Images may wait for the very room that the ones before them pin. */
+	if (e->busy || e->replayed ||
+	    e->pending > (e->pin == -1 ? 0 : e->images)) {
 		leave_list(e);
 		return;
 	}
@@ -283,6 +285,10 @@ entry_consider(struct queue *q, struct entry *e)
 	if (!has_work(q, e)) {
 		await_no_more(q, e);
 		entry_unpin(q, e);
+		if (e->pending > 0) {
+			leave_list(e);
+			return;
+		}
 		/* While the tree is walked it stays, so that files that were
 		 * seen a moment ago are not taken for mail. */
 		if (keeps_text(e))

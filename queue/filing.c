@@ -56,6 +56,7 @@ struct work {
 	int fd; /* of the journal, where it is copied from there */
 	uint64_t at;
 	int error; /* of the message file */
+	bool partial; /* a text was left out that is not flushed */
 	bool bucket; /* an error, and the bucket cannot be used */
 	unsigned unlinked;
 	unsigned n;
@@ -351,6 +352,7 @@ take_act(struct queue *q, const struct work *w, const struct act *a)
 	}
 	l->file = true;
 	l->force = false;
+	l->backed = l->backed == 2;
 	checkpoint_touch(q, ident_evpid(e->m.msgid, a->rcpt));
 	if (l->blob == a->blob && l->off == a->off) {
 		l->dirty = l->edited = false;
@@ -415,8 +417,9 @@ finish_work(struct job *j)
 	blob_unref(w->record);
 	blob_unref(w->body);
 	form_drop(&w->form);
+	if (!good || !w->partial)
+		entry_came(q, e, good);
 	free(w);
-	entry_came(q, e, good);
 	entry_consider(q, e);
 }
 
@@ -454,6 +457,12 @@ plan(struct queue *q, struct entry *e)
 	for (i = 0; i < e->leaves; i++) {
 		l = &e->leaf[i];
 		a = &w->acts[w->n];
+		l->backed = l->backed != 0;
+		/* A file that says what nothing else does stays whole. */
+		if (!l->done && l->waits > 0 && !l->backed) {
+			w->partial = w->partial || l->dirty;
+			continue;
+		}
 		if (l->done
 			? !l->file && !(finished && e->found)
 			: !l->dirty || (l->edited && l->seen == 0 && !l->force))

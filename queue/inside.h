@@ -57,6 +57,9 @@ struct leaf {
 	bool locked; /* blob is an image that cannot be opened, as it stands */
 	bool edited; /* a person's text stands in the file; ours stays here */
 	uint32_t seen; /* crc32c of the file's text that discover read */
+	unsigned waits; /* images on their way */
+	uint8_t backed; /* meanwhile: whether the journal has what a torn file
+			 * would lose; 2: since the file job began */
 	struct blob *blob; /* NULL: the text is in the file only */
 	uint32_t off, len;
 };
@@ -79,6 +82,7 @@ struct entry {
 	struct leaf *leaf;
 	unsigned leaves, room;
 	unsigned pending; /* drafts on their way */
+	unsigned images; /* of them */
 	int pin, pin_next; /* slots whose records it still needs; -1 */
 	enum source source;
 	struct blob *head, *record, *body; /* IN_MEMORY; else NULL. The head

@@ -4,6 +4,7 @@
  *   qsync SPOOL load N     N messages, 20 at a time; whenever 200 more are
  *                          taken, a fifth of all is changed and a sync asked
  *                          for, whose files are compared when it answers
+ *                          (CHANGES times)
  *   qsync SPOOL early N    N messages before the tree is walked
  *
  * Lines on stdout: SYNCED status, envelopes, how many of them were not as they
@@ -40,6 +41,7 @@ struct drive {
 	const char *path;
 	struct mail *mail;
 	unsigned todo, open, taken, refused, loaded;
+	unsigned changes; /* of one envelope, one behind the other */
 	unsigned asked, due; /* mails when the sync was asked for */
 	uint64_t since;
 	bool syncing, walked;
@@ -150,12 +152,14 @@ static void
 ask(struct drive *d)
 {
 	char text[TEXT_MAX];
-	unsigned i;
+	unsigned i, first = d->asked++ % 5, times;
 
-	for (i = d->asked++ % 5; i < d->taken; i += 5) {
-		d->mail[i].generation++;
-		queue_image(d->q, d->mail[i].evpid, text,
-		    make_text(text, &d->mail[i]), NULL, NULL);
+	for (times = 0; times < d->changes; times++) {
+		for (i = first; i < d->taken; i += 5) {
+			d->mail[i].generation++;
+			queue_image(d->q, d->mail[i].evpid, text,
+			    make_text(text, &d->mail[i]), NULL, NULL);
+		}
 	}
 	d->due = d->taken;
 	d->since = mono_ms();
@@ -242,6 +246,8 @@ main(int argc, char **argv)
 	    getenv("SETTLE") == NULL ? 0 : (unsigned)atoi(getenv("SETTLE"));
 	if (getenv("SEGMENT") != NULL)
 		o.journal_size = 4 * (uint64_t)atoi(getenv("SEGMENT"));
+	d.changes =
+	    getenv("CHANGES") == NULL ? 1 : (unsigned)atoi(getenv("CHANGES"));
 	d.todo = (unsigned)atoi(argv[3]);
 	d.mail = mem_zarray(d.todo, sizeof(*d.mail));
 	if ((d.q = queue_open(&o, why, sizeof(why))) == NULL) {

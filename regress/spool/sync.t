@@ -40,6 +40,13 @@ for my $settle (0, 60000) {
 	    'all succeed, every file is exact'
 	    or diag $out;
 	like $out, qr/^STATS commits=3000 /m, 'it does not lock up';
+	local $ENV{CHANGES} = 6;
+	$out = qx($build/spool/qsync $dir/often load 1500);
+	@synced = $out =~ /^(SYNCED .*)$/mg;
+	is scalar(grep { !/status=0 .* wrong=0 / } @synced), 0,
+	    'six changes of one envelope at once'
+	    or diag $out;
+	like $out, qr/^STATS commits=1500 /m, 'it does not lock up';
 }
 
 # Twelve times what the journal holds, and nobody walks the tree.
