@@ -521,12 +521,14 @@ count_retries(struct queue *q)
 static struct entry *
 first_ready(const struct queue *q, const struct entries *list)
 {
-	bool stuck = ring_free(q->ring) <= RING_OUTCOME;
+	unsigned left = ring_free(q->ring);
+	bool stuck = left <= RING_OUTCOME;
 	unsigned passed = 0;
 	struct entry *e;
 
 	TAILQ_FOREACH(e, list, due) {
-		if (e->pending == 0 || stuck)
+		if (e->pending == 0 || stuck ||
+		    (left <= RING_MAIL && e->pending == e->images))
 			return e;
 		if (++passed == PASSED_MAX)
 			break;
