@@ -96,7 +96,10 @@ subtest 'counters of the queue' => sub {
 	my %n = ctl_ok(['show', 'stats']) =~ /^spooler\.(\w+)=(\d+)$/mg;
 	cmp_ok($n{journal_flushes}, '>', 0, 'flushes');
 	my @us = @n{map { "journal_flush_us_$_" } qw(p50 p99 max)};
-	ok($us[0] > 0 && $us[0] <= $us[1] && $us[1] <= $us[2], "in order: @us");
+	# Where nothing is written, a flush may take less than a microsecond.
+	my $least = `stat -f -c %T $d->{dir} 2>/dev/null` =~ /tmpfs/ ? 0 : 1;
+	ok($us[0] >= $least && $us[0] <= $us[1] && $us[1] <= $us[2],
+	    "in order: @us");
 	ctl_ok(['show', 'message', $held]);
 	my %then = ctl_ok(['show', 'stats']) =~ /^spooler\.(\w+)=(\d+)$/mg;
 	my ($was, $is) = map { $_->{reads_from_memory} + $_->{reads_from_files} }
@@ -218,21 +221,22 @@ subtest 'traces' => sub {
 	my $id = take('ann@example.org');
 	ok($d->wait(sub {
 		Spoolkit::slurp($out) =~ /<- RCPT TO:<ann\@example\.org>/
-	}, 2), 'lines come');
-	is(scalar($d->logged(qr/trace=smtp .*RCPT TO:<ann/)), 1,
-	    'and go to the log');
+	}, 10), 'lines come');
+	# By another way than to the one who asked.
+	ok($d->wait_log(qr/trace=smtp .*RCPT TO:<ann/, 5), 'and go to the log');
 	kill 'INT', $pid;
 	waitpid $pid, 0;
 	is($?, 0, '^C ends it');
 	like(Spoolkit::slurp($err), qr/^\d+ seen, \d+ shown, 0 lost$/m,
 	    'with the sum');
+	ctl_ok(['show', 'stats']); # all roles have heard of it
 	my $lines = $d->logged(qr/trace=/);
 	take('bob@example.org');
 	ctl_ok(['show', 'stats']); # behind whatever might still come
 	is(scalar($d->logged(qr/trace=/)), $lines, 'off again');
 	ctl_ok(['trace', '--on', 'smtp'], qr/^$/);
 	take('bob@example.org');
-	ok($d->wait(sub { $d->logged(qr/trace=/) > $lines }, 2),
+	ok($d->wait(sub { $d->logged(qr/trace=/) > $lines }, 10),
 	    'switched on for the log');
 	ctl_ok(['untrace', 'smtp'], qr/^$/);
 	ctl_ok(['show', 'stats']);

@@ -82,8 +82,6 @@ settings_spool(const char *dir, const char *conf, char *err, size_t errlen)
 	char *path, *full;
 	FILE *f;
 
-	if (dir != NULL)
-		return mem_strdup(dir);
 	if (conf != NULL) {
 		if ((f = fopen(conf, "re")) == NULL) {
 			snprintf(err, errlen, "%s: %s", conf, strerror(errno));
@@ -91,6 +89,8 @@ settings_spool(const char *dir, const char *conf, char *err, size_t errlen)
 		}
 		fclose(f);
 	}
+	if (dir != NULL)
+		return mem_strdup(dir);
 	path = setting(from, line, 1);
 	if (path == NULL)
 		return mem_strdup(SETTINGS_SPOOL);

@@ -41,8 +41,15 @@ surveyor_open(struct surveyor *s, struct qtool *t)
 
 	s->t = t;
 	code = qtool_open(t);
-	if (code != EXIT_DONE || t->o.conf == NULL)
+	if (code != EXIT_DONE)
 		return code;
+	if (t->o.conf == NULL) {
+		if (t->o.verbose)
+			qtool_note(t,
+			    "actions are not looked up (Q13): no "
+			    "configuration is given by -c");
+		return EXIT_DONE;
+	}
 	s->conf = conf_load(t->o.conf, on_conf_error, t);
 	if (s->conf == NULL)
 		return qtool_fail(t, EXIT_CONFIG, "%s has errors", t->o.conf);
