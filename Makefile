@@ -95,6 +95,7 @@ help:
 	@echo "parts of check: layers unit fuzz man system"
 	@echo "crashtest: every state a power cut may leave, and all mutants"
 	@echo "fuzz-run looks for new inputs, FUZZ_SECONDS a target"
+	@echo "fulltest fills small file systems (root: loop devices)"
 	@echo "messtest makes a mess in a queue at work for SECONDS (600)"
 
 define archive_rule
@@ -229,6 +230,11 @@ SECONDS ?= 600
 messtest: all tests
 	@BUILD=$(BUILD) SECONDS=$(SECONDS) perl -Iregress/lib \
 		regress/fault/mess_long
+
+# Small file systems, filled until there is no room at all.
+.PHONY: fulltest
+fulltest: all tests
+	@BUILD=$(BUILD) perl -Iregress/lib regress/fault/full_long
 
 bench: all tests
 	@BUILD=$(BUILD) bench/run
