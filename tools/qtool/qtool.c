@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "lib/base/log.h"
@@ -17,12 +16,12 @@
 #include "lib/base/mono.h"
 #include "lib/base/text.h"
 #include "lib/base/version.h"
+#include "lib/cli/terminal.h"
 #include "queue/lock.h"
 #include "tools/qtool/commands.h"
 #include "tools/qtool/settings.h"
 
 #define OUT_BUFFER (256u * 1024)
-#define WIDTH 80 /* of a terminal that does not tell */
 #define JOBS_MAX 64
 #define HELP_MAX (64u * 1024)
 
@@ -51,22 +50,6 @@ static const struct option everywhere[] = {
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{ NULL, 0, NULL, 0 },
 };
-
-static unsigned
-terminal_width(void)
-{
-	const char *columns = getenv("COLUMNS");
-	struct winsize ws;
-	uint64_t n;
-
-	if (!isatty(STDOUT_FILENO))
-		return 0;
-	if (columns != NULL && text_number(columns, 1000, &n) && n > 0)
-		return (unsigned)n;
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) == 0 && ws.ws_col > 0)
-		return ws.ws_col;
-	return WIDTH;
-}
 
 void
 qtool_begin(struct qtool *t, enum out_form form)

@@ -1,7 +1,5 @@
 #include "tools/smtpctl/session.h"
 
-#include <sys/ioctl.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -9,25 +7,8 @@
 #include "lib/base/mono.h"
 #include "lib/base/text.h"
 #include "lib/cli/exitcode.h"
+#include "lib/cli/terminal.h"
 #include "lib/proto/ctl_client.h"
-
-#define WIDTH 80 /* of a terminal that does not tell */
-
-static unsigned
-terminal_width(void)
-{
-	const char *columns = getenv("COLUMNS");
-	struct winsize ws;
-	uint64_t n;
-
-	if (!isatty(STDOUT_FILENO))
-		return 0;
-	if (columns != NULL && text_number(columns, 1000, &n) && n > 0)
-		return (unsigned)n;
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) == 0 && ws.ws_col > 0)
-		return ws.ws_col;
-	return WIDTH;
-}
 
 static void
 make_out(struct session *s)
