@@ -27,10 +27,11 @@
 struct committer {
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
+	bool asleep; /* or about to be: it must be woken */
 	pthread_t thread;
 	bool started, stop, hurry;
 	bool over; /* the caller's thread only: nothing is written any more */
-	struct drafts pending;
+	struct jobs pending;
 	uint64_t alarm_at;
 	struct committer_stats stats;
 	struct spread flush_us;
@@ -47,9 +48,9 @@ struct committer {
 	uint64_t pos; /* where the next group goes; 0: the head is unwritten */
 	uint64_t next_seq;
 	uint64_t flushed; /* last flushed seq */
-	struct drafts written; /* and not flushed yet */
+	struct jobs written; /* and not flushed yet */
 	uint64_t written_since;
-	struct drafts refused; /* to be answered after the next flush */
+	struct jobs refused; /* to be answered after the next flush */
 	unsigned failures; /* in a row */
 	uint64_t rest_until;
 	uint64_t full_since; /* ms; 0: there is room */
@@ -66,16 +67,18 @@ draft_of(struct job *j)
 }
 
 static void
-answer(struct committer *c, struct drafts *list, enum queue_status status)
+answer(struct committer *c, struct jobs *list, enum queue_status status)
 {
+	struct jobs answered = STAILQ_HEAD_INITIALIZER(answered);
 	struct job *j;
 
 	while ((j = STAILQ_FIRST(list)) != NULL) {
 		STAILQ_REMOVE_HEAD(list, link);
 		draft_of(j)->status = status;
 		if (j != &c->cut.job)
-			crew_deliver(c->crew, j);
+			STAILQ_INSERT_TAIL(&answered, j, link);
 	}
+	crew_deliver_all(c->crew, &answered);
 }
 
 static int
@@ -112,7 +115,7 @@ no_finish(struct job *j)
 }
 
 static int
-open_segment(struct committer *c, enum ring_need need, struct drafts *batch)
+open_segment(struct committer *c, enum ring_need need, struct jobs *batch)
 {
 	int slot = ring_take(c->ring, need, c->next_seq, &c->segment);
 	size_t len;
@@ -143,9 +146,9 @@ open_segment(struct committer *c, enum ring_need need, struct drafts *batch)
  * answered when the next segment has said how far this one is valid.
  */
 static void
-give_up(struct committer *c, struct drafts *group, struct drafts *batch)
+give_up(struct committer *c, struct jobs *group, struct jobs *batch)
 {
-	struct drafts again = STAILQ_HEAD_INITIALIZER(again);
+	struct jobs again = STAILQ_HEAD_INITIALIZER(again);
 	struct job *j;
 
 	pthread_mutex_lock(&c->lock);
@@ -203,7 +206,7 @@ add_iov(struct committer *c, int *n, const void *base, size_t len)
 static bool
 prepare(struct committer *c, struct draft *d)
 {
-	struct drafts refused = STAILQ_HEAD_INITIALIZER(refused);
+	struct jobs refused = STAILQ_HEAD_INITIALIZER(refused);
 	uint64_t since;
 	int rc;
 
@@ -228,7 +231,7 @@ need_of(const struct committer *c, const struct job *j)
 
 /* Moves what fits from batch to group; the octets of the records. */
 static size_t
-gather(struct committer *c, struct drafts *batch, struct drafts *group)
+gather(struct committer *c, struct jobs *batch, struct jobs *group)
 {
 	uint64_t most = room(c);
 	size_t total = 0, size;
@@ -265,7 +268,7 @@ gather(struct committer *c, struct drafts *batch, struct drafts *group)
 }
 
 static int
-write_group(struct committer *c, struct drafts *group, size_t total)
+write_group(struct committer *c, struct jobs *group, size_t total)
 {
 	static const char zeros[JOURNAL_BLOCK];
 	char head[JOURNAL_GROUP_HEAD];
@@ -316,9 +319,9 @@ write_group(struct committer *c, struct drafts *group, size_t total)
 
 /* The flush that answers everything written so far; -1 when it failed. */
 static int
-settle_written(struct committer *c, struct drafts *batch)
+settle_written(struct committer *c, struct jobs *batch)
 {
-	struct drafts none = STAILQ_HEAD_INITIALIZER(none);
+	struct jobs none = STAILQ_HEAD_INITIALIZER(none);
 
 	if (STAILQ_EMPTY(&c->written))
 		return 0;
@@ -332,7 +335,7 @@ settle_written(struct committer *c, struct drafts *batch)
 }
 
 static void
-take_pending(struct committer *c, struct drafts *batch)
+take_pending(struct committer *c, struct jobs *batch)
 {
 	pthread_mutex_lock(&c->lock);
 	STAILQ_CONCAT(batch, &c->pending);
@@ -342,7 +345,7 @@ take_pending(struct committer *c, struct drafts *batch)
 /* Whether mail may go on waiting for a checkpoint. Behind it no bulk: "all"
  * means what stands before it in the journal. */
 static bool
-mail_may_wait(struct committer *c, struct drafts *batch)
+mail_may_wait(struct committer *c, struct jobs *batch)
 {
 	struct job *j;
 
@@ -357,11 +360,11 @@ mail_may_wait(struct committer *c, struct drafts *batch)
 /* The ring is at its end: outcomes wait for a checkpoint, and so does mail,
  * behind them, for a while. */
 static void
-wait_for_room(struct committer *c, struct drafts *batch)
+wait_for_room(struct committer *c, struct jobs *batch)
 {
-	struct drafts mail = STAILQ_HEAD_INITIALIZER(mail),
-		      rest = STAILQ_HEAD_INITIALIZER(rest),
-		      carried = STAILQ_HEAD_INITIALIZER(carried);
+	struct jobs mail = STAILQ_HEAD_INITIALIZER(mail),
+		    rest = STAILQ_HEAD_INITIALIZER(rest),
+		    carried = STAILQ_HEAD_INITIALIZER(carried);
 	struct timespec ts = { 0, ROOM_MS * 1000000L };
 	bool stop, wait = mail_may_wait(c, batch);
 	struct job *j;
@@ -394,9 +397,9 @@ wait_for_room(struct committer *c, struct drafts *batch)
 
 /* What fits into no segment at all must not open one after the other. */
 static bool
-refuse_giant(struct committer *c, struct drafts *batch)
+refuse_giant(struct committer *c, struct jobs *batch)
 {
-	struct drafts giant = STAILQ_HEAD_INITIALIZER(giant);
+	struct jobs giant = STAILQ_HEAD_INITIALIZER(giant);
 	struct job *j = STAILQ_FIRST(batch);
 
 	if (journal_group_size(journal_record_size(draft_of(j)->length)) <=
@@ -409,9 +412,9 @@ refuse_giant(struct committer *c, struct drafts *batch)
 }
 
 static void
-serve(struct committer *c, struct drafts *batch)
+serve(struct committer *c, struct jobs *batch)
 {
-	struct drafts group = STAILQ_HEAD_INITIALIZER(group);
+	struct jobs group = STAILQ_HEAD_INITIALIZER(group);
 	struct job *j;
 	size_t total;
 	bool wanted;
@@ -460,7 +463,7 @@ serve(struct committer *c, struct drafts *batch)
 
 /* Sleeps until there is something to do; takes it. */
 static bool
-await(struct committer *c, struct drafts *batch, bool *hurry)
+await(struct committer *c, struct jobs *batch, bool *hurry)
 {
 	uint64_t now, until;
 	struct timespec ts;
@@ -486,13 +489,14 @@ await(struct committer *c, struct drafts *batch, bool *hurry)
 			if (c->written_since + LAZY_MS < until)
 				until = c->written_since + LAZY_MS;
 		}
-		if (until == UINT64_MAX) {
-			pthread_cond_wait(&c->wake, &c->lock);
-			continue;
-		}
+		c->asleep = true;
 		ts.tv_sec = (time_t)(until / 1000);
 		ts.tv_nsec = (long)(until % 1000) * 1000000;
-		pthread_cond_timedwait(&c->wake, &c->lock, &ts);
+		if (until == UINT64_MAX)
+			pthread_cond_wait(&c->wake, &c->lock);
+		else
+			pthread_cond_timedwait(&c->wake, &c->lock, &ts);
+		c->asleep = false;
 	}
 	*hurry = c->hurry;
 	c->hurry = false;
@@ -505,7 +509,7 @@ static void *
 run(void *arg)
 {
 	struct committer *c = arg;
-	struct drafts batch = STAILQ_HEAD_INITIALIZER(batch);
+	struct jobs batch = STAILQ_HEAD_INITIALIZER(batch);
 	bool go, hurry;
 
 	do {
@@ -577,6 +581,8 @@ start(struct committer *c)
 void
 committer_submit(struct committer *c, struct draft *d)
 {
+	bool asleep;
+
 	draft_measure(d);
 	if (c->over) {
 		d->status = QUEUE_FAILED;
@@ -586,8 +592,11 @@ committer_submit(struct committer *c, struct draft *d)
 	start(c);
 	pthread_mutex_lock(&c->lock);
 	STAILQ_INSERT_TAIL(&c->pending, &d->job, link);
-	pthread_cond_signal(&c->wake);
+	asleep = c->asleep;
 	pthread_mutex_unlock(&c->lock);
+	/* Not while the lock is held: who wakes would wait for it. */
+	if (asleep)
+		pthread_cond_signal(&c->wake);
 }
 
 void

@@ -45,8 +45,6 @@ struct draft {
 	char head[JOURNAL_RECORD_HEAD];
 };
 
-STAILQ_HEAD(drafts, job);
-
 /* draft: what the committer does to one, and to many */
 void draft_measure(struct draft *d); /* length, of the parts */
 int draft_prepare(struct draft *d, struct codec_writer *w); /* -1: it cannot */
@@ -56,7 +54,7 @@ bool draft_is_mail(const struct job *j); /* that may still be refused */
 enum ring_need draft_need(const struct job *j);
 /* Moves what gives room, or needs less of it, before what waits for more.
  * False: the first one stays. */
-bool drafts_urgent(struct drafts *batch);
+bool drafts_urgent(struct jobs *batch);
 
 struct committer;
 

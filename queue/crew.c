@@ -14,16 +14,15 @@
 #include "lib/base/mem.h"
 #include "lib/base/mono.h"
 
-STAILQ_HEAD(job_list, job);
-
 #define UNSAID_MOST 32
 #define WORKER_NICE 10
 
 struct crew {
 	pthread_mutex_t lock;
 	pthread_cond_t work;
-	struct job_list urgent, patient, delivered;
+	struct jobs urgent, patient, delivered;
 	unsigned busy;
+	unsigned idle; /* workers that sleep */
 	unsigned unsaid; /* patient jobs delivered without a signal */
 	bool stop, started, signalled;
 	bool over; /* the caller's thread only: the workers are gone */
@@ -75,15 +74,23 @@ crew_report(struct crew *c, const char *operation, uint64_t since)
 		fn(operation, mono_us() - since);
 }
 
+/* Under the lock: whether the caller must be told, which is done by tell()
+ * without it, for it takes the lock as soon as it wakes. */
+static bool
+must_tell(struct crew *c)
+{
+	bool news = !c->signalled;
+
+	c->unsaid = 0;
+	c->signalled = true;
+	return news;
+}
+
 static void
-signal_caller(struct crew *c)
+tell(struct crew *c)
 {
 	ssize_t n;
 
-	c->unsaid = 0;
-	if (c->signalled)
-		return;
-	c->signalled = true;
 	do
 		n = write(c->fds[1], "!", 1);
 	while (n == -1 && errno == EINTR);
@@ -104,7 +111,7 @@ static void *
 worker(void *arg)
 {
 	struct crew *c = arg;
-	struct job_list *from;
+	struct jobs *from;
 	struct job *j;
 	uint64_t since;
 
@@ -115,7 +122,9 @@ worker(void *arg)
 		if ((j = STAILQ_FIRST(from)) == NULL) {
 			if (c->stop)
 				break;
+			c->idle++;
 			pthread_cond_wait(&c->work, &c->lock);
+			c->idle--;
 			continue;
 		}
 		STAILQ_REMOVE_HEAD(from, link);
@@ -128,9 +137,13 @@ worker(void *arg)
 		c->busy--;
 		/* Nobody waits for patient jobs: the caller is not woken for
 		 * each of them while there are more. */
-		if (from == &c->urgent || ++c->unsaid >= UNSAID_MOST ||
-		    STAILQ_EMPTY(&c->patient))
-			signal_caller(c);
+		if ((from == &c->urgent || ++c->unsaid >= UNSAID_MOST ||
+			STAILQ_EMPTY(&c->patient)) &&
+		    must_tell(c)) {
+			pthread_mutex_unlock(&c->lock);
+			tell(c);
+			pthread_mutex_lock(&c->lock);
+		}
 	}
 	pthread_mutex_unlock(&c->lock);
 	return NULL;
@@ -185,6 +198,8 @@ crew_free(struct crew *c)
 void
 crew_submit(struct crew *c, struct job *j, bool urgent)
 {
+	bool idle;
+
 	if (c->over) {
 		/* What the last answers still want done is done at once. */
 		j->run(j);
@@ -195,17 +210,35 @@ crew_submit(struct crew *c, struct job *j, bool urgent)
 	pthread_mutex_lock(&c->lock);
 	STAILQ_INSERT_TAIL(urgent ? &c->urgent : &c->patient, j, link);
 	c->busy++;
-	pthread_cond_signal(&c->work);
+	idle = c->idle > 0;
 	pthread_mutex_unlock(&c->lock);
+	/* Not while the lock is held: who wakes would wait for it. */
+	if (idle)
+		pthread_cond_signal(&c->work);
 }
 
 void
 crew_deliver(struct crew *c, struct job *j)
 {
+	struct jobs one = STAILQ_HEAD_INITIALIZER(one);
+
+	STAILQ_INSERT_TAIL(&one, j, link);
+	crew_deliver_all(c, &one);
+}
+
+void
+crew_deliver_all(struct crew *c, struct jobs *list)
+{
+	bool news;
+
+	if (STAILQ_EMPTY(list))
+		return;
 	pthread_mutex_lock(&c->lock);
-	STAILQ_INSERT_TAIL(&c->delivered, j, link);
-	signal_caller(c);
+	STAILQ_CONCAT(&c->delivered, list);
+	news = must_tell(c);
 	pthread_mutex_unlock(&c->lock);
+	if (news)
+		tell(c);
 }
 
 int
@@ -217,9 +250,13 @@ crew_fd(const struct crew *c)
 void
 crew_wake(struct crew *c)
 {
+	bool news;
+
 	pthread_mutex_lock(&c->lock);
-	signal_caller(c);
+	news = must_tell(c);
 	pthread_mutex_unlock(&c->lock);
+	if (news)
+		tell(c);
 }
 
 void

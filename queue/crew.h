@@ -24,6 +24,8 @@ struct job {
 	void (*finish)(struct job *j); /* in the caller's thread; frees it */
 };
 
+STAILQ_HEAD(jobs, job);
+
 struct crew;
 
 struct crew *crew_new(unsigned workers);
@@ -35,6 +37,7 @@ void crew_free(struct crew *c);
 void crew_submit(struct crew *c, struct job *j, bool urgent);
 /* From any thread: j goes to the caller's thread to be finished. */
 void crew_deliver(struct crew *c, struct job *j);
+void crew_deliver_all(struct crew *c, struct jobs *list); /* empties it */
 
 int crew_fd(const struct crew *c); /* readable: crew_take() has something */
 void crew_wake(struct crew *c); /* makes it readable */

@@ -80,11 +80,11 @@ draft_need(const struct job *j)
 }
 
 bool
-drafts_urgent(struct drafts *batch)
+drafts_urgent(struct jobs *batch)
 {
-	struct drafts marks = STAILQ_HEAD_INITIALIZER(marks),
-		      early = STAILQ_HEAD_INITIALIZER(early),
-		      rest = STAILQ_HEAD_INITIALIZER(rest);
+	struct jobs marks = STAILQ_HEAD_INITIALIZER(marks),
+		    early = STAILQ_HEAD_INITIALIZER(early),
+		    rest = STAILQ_HEAD_INITIALIZER(rest);
 	struct job *j, *first = STAILQ_FIRST(batch);
 	bool waits[WAITS] = { false }, *behind;
 	const struct draft *d;
