@@ -63,11 +63,12 @@ HELPERS := $(basename $(notdir $(wildcard regress/spool/*.c)))
 FUZZERS := $(basename $(notdir $(wildcard regress/fuzz/fuzz_*.c)))
 
 # Files of which each system has its own; the others are left out here.
-HERE := daemon/proc/sandbox_$(if $(filter Linux,$(shell uname)),linux,none).c \
+SYSTEM := $(if $(filter Linux,$(shell uname)),linux,none)
+HERE := daemon/proc/sandbox_$(SYSTEM).c lib/compat/writeback_$(SYSTEM).c \
 	lib/compat/heap_$(if $(wildcard /usr/include/gnu/libc-version.h \
 	/usr/include/*/gnu/libc-version.h),glibc,none).c
 NOT_HERE := $(filter-out $(HERE),$(wildcard daemon/proc/sandbox_*.c \
-	lib/compat/heap_*.c))
+	lib/compat/heap_*.c lib/compat/writeback_*.c))
 
 objs = $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(NOT_HERE),$(wildcard $(1)/*.c)))
 archive = $(BUILD)/$(subst /,-,$(1)).a

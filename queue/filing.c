@@ -20,6 +20,7 @@
 #include "lib/base/ident.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
+#include "lib/compat/writeback.h"
 #include "queue/envfile.h"
 #include "queue/inside.h"
 
@@ -68,6 +69,9 @@ close_file(int fd, int rc)
 {
 	int error = errno;
 
+	/* Else a checkpoint writes all of it in one go, and the journal's
+	 * flushes stand in line behind that. */
+	writeback_begin(fd);
 	if (close(fd) == -1 && rc == 0)
 		return -1;
 	errno = error;
