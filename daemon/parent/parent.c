@@ -575,6 +575,20 @@ catch_signals(struct parent *p)
 	}
 }
 
+/* event_free() gives a signal its default back, by which one that comes late
+ * would end what ends well. */
+static void
+release_signals(struct parent *p)
+{
+	sigset_t all;
+	size_t i;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, NULL);
+	for (i = 0; i < sizeof(p->signals) / sizeof(p->signals[0]); i++)
+		event_free(p->signals[i]);
+}
+
 int
 parent_run(const struct parent_options *o)
 {
@@ -609,8 +623,7 @@ parent_run(const struct parent_options *o)
 	children_free(p->children);
 	binding_free(p->binding);
 	conf_free(p->conf);
-	for (r = 0; r < 4; r++)
-		event_free(p->signals[r]);
+	release_signals(p);
 	event_free(p->timer);
 	event_base_free(p->base);
 	free(p);

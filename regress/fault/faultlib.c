@@ -5,8 +5,8 @@
  * row per call says which error, at every how manyth call, after how long a
  * delay, or how few octets a write may take; in which role, and of files whose
  * path contains what. The calls met and those that were hit are counted there,
- * so that a fault that was injected 0 times is seen. regress/lib/Faults.pm
- * writes the rows.
+ * so that a fault that was injected 0 times is seen. A delay can also be had
+ * where a process ends. regress/lib/Faults.pm writes the rows.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -37,6 +37,7 @@ enum call {
 	PREAD,
 	READ,
 	ACCEPT4,
+	LEAVE, /* the process ends */
 	CALLS
 };
 
@@ -72,9 +73,9 @@ attach(void)
 	close(fd);
 	line[n > 0 ? n : 0] = '\0';
 	at = n > 0 ? memmem(line, (size_t)n, "\0-x\0", 4) : NULL;
-	if (at == NULL || (fd = open(file, O_RDWR)) == -1)
+	if ((fd = open(file, O_RDWR)) == -1)
 		return;
-	snprintf(role, sizeof(role), "%s", at + 4);
+	snprintf(role, sizeof(role), "%s", at == NULL ? "parent" : at + 4);
 	shared = mmap(NULL, CALLS * sizeof(struct row), PROT_READ | PROT_WRITE,
 	    MAP_SHARED, fd, 0);
 	close(fd);
@@ -134,6 +135,12 @@ fault(enum call call, int fd, const char *name, size_t *len)
 		return 0;
 	errno = (int)r->error;
 	return -1;
+}
+
+__attribute__((destructor)) static void
+leave(void)
+{
+	(void)fault(LEAVE, -1, NULL, NULL);
 }
 
 #define OPEN(symbol)                                                           \

@@ -5,6 +5,7 @@
 use strict;
 use warnings;
 
+use POSIX ();
 use Test::More;
 
 use Faults;
@@ -86,12 +87,17 @@ note('F20 a stop amid it all');
 $run = $r->flood('u', '--messages', 2000, '--rate', 300, '--sessions', 8,
 	'--seconds', 4);
 $d->wait(sub { $d->queue > 300 }, 10);
+# To the very end, which is drawn out so that some come then.
+$f->set(leave => { delay => 200, role => 'parent' });
 my $pid = $d->pid;
-for (1 .. 40) {
-	kill $_ % 2 ? 'TERM' : 'INT', $pid;
-	select undef, undef, undef, 0.01;
+my $storm = fork // die "fork: $!\n";
+if (!$storm) {
+	Spoolkit::nap() while kill $storm++ % 2 ? 'TERM' : 'INT', $pid;
+	POSIX::_exit(0);
 }
 cmp_ok $d->stop('it stops cleanly'), '<', 5, 'within five seconds';
+waitpid $storm, 0;
+is $f->clear('leave'), 1, 'with signals until it was gone';
 $r->flooded($run);
 $d->run;
 $r->sink_up;

@@ -9,6 +9,7 @@
 # A row has error (a name of errno), or cut (octets that a call may take), or
 # delay (ms, alone or with an error); every (1), skip (0: calls that go well
 # first), most (0: no bound), role (spooler), path (part of the name; '': all).
+# The call leave is the end of a process, which a delay puts off.
 package Faults;
 
 use strict;
@@ -21,7 +22,7 @@ use File::Copy qw(copy);
 use File::Temp qw(tempdir);
 
 my @calls = qw(openat write writev pwrite pwritev fsync fdatasync syncfs
-    unlinkat renameat pread read accept4);
+    unlinkat renameat pread read accept4 leave);
 my %row = map { $calls[$_] => $_ } 0 .. $#calls;
 my $SIZE = 128;
 my $SEEN = 24;
