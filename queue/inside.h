@@ -281,6 +281,9 @@ bool accept_hungry(const struct queue *q); /* over the cap for bodies */
 /* restore */
 int restore(struct queue *q, char *err, size_t errlen);
 
+/* Each envelope carries its own check line: a record of which one does not fit
+ * is not to be sent by. */
+bool restore_record_fits(const char *record, size_t len);
 /* The envelopes of a put's record. */
 /* False: it is damaged. */
 bool restore_record(struct entry *e, const char *record, size_t len);

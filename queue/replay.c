@@ -9,8 +9,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base/ident.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
+
+#define AGAIN 23 /* octets of "again SEQ\n" */
 
 struct found {
 	struct journal_record r;
@@ -463,4 +466,56 @@ out:
 	journal_key_free(p->key);
 	free(p);
 	return rc;
+}
+
+bool
+replay_put(const struct replay_record *rec, struct replay_put *p)
+{
+	const char *at = rec->payload, *end = at + rec->len, *line;
+	char digits[IDENT_TEXT_MAX];
+
+	memset(p, 0, sizeof(*p));
+	p->message = at;
+	p->seq = rec->seq;
+	p->ends = p->ends_end = at;
+	if (rec->len > AGAIN && memcmp(at, "again ", 6) == 0) {
+		memcpy(digits, at + 6, 16);
+		digits[16] = '\0';
+		p->seq = strtoull(digits, NULL, 16);
+		at += AGAIN;
+	}
+	if (end - at > 5 && memcmp(at, "ends ", 5) == 0) {
+		line = memchr(at, '\n', (size_t)(end - at));
+		if (line == NULL)
+			return false;
+		p->ends = at + 5;
+		p->ends_end = line;
+		at = line + 1;
+	}
+	if (end - at > 9 && memcmp(at, "incoming ", 9) == 0) {
+		line = memchr(at, '\n', (size_t)(end - at));
+		if (line == NULL)
+			return false;
+		p->large = true;
+		at = line + 1;
+	}
+	p->message = at;
+	p->len = (size_t)(end - at);
+	p->at = rec->at + (uint64_t)(at - rec->payload);
+	return true;
+}
+
+bool
+replay_put_ends(struct replay_put *p, uint64_t *evpid)
+{
+	char digits[IDENT_TEXT_MAX];
+
+	while (p->ends_end - p->ends >= IDENT_EVPID_DIGITS) {
+		memcpy(digits, p->ends, IDENT_EVPID_DIGITS);
+		digits[IDENT_EVPID_DIGITS] = '\0';
+		p->ends += IDENT_TEXT_MAX;
+		if (ident_evpid_parse(digits, evpid))
+			return true;
+	}
+	return false;
 }

@@ -9,6 +9,7 @@
 #ifndef QUEUE_REPLAY_H
 #define QUEUE_REPLAY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,6 +25,21 @@ struct replay_record {
 	const char *payload; /* lent for the call */
 	size_t len;
 };
+
+/* A put, taken apart. */
+struct replay_put {
+	uint64_t seq; /* of the record that was written first */
+	const char *ends, *ends_end; /* the ids that it finishes */
+	bool large; /* a reference: the message is its head alone */
+	const char *message;
+	size_t len;
+	uint64_t at; /* where the message is in the slot's file */
+};
+
+/* False: it is none of ours. */
+bool replay_put(const struct replay_record *rec, struct replay_put *p);
+/* The next of the ids, which it passes; false: there is no other. */
+bool replay_put_ends(struct replay_put *p, uint64_t *evpid);
 
 struct replay_result {
 	uint64_t next_seq;

@@ -20,8 +20,6 @@
 #include "queue/inside.h"
 #include "queue/replay.h"
 
-#define AGAIN 23 /* octets of "again SEQ\n" */
-
 static struct entry *
 replayed(struct queue *q, uint64_t msgid)
 {
@@ -49,10 +47,8 @@ replay_done(struct queue *q, uint64_t evpid, unsigned slot)
 	entry_pin(q, e, slot);
 }
 
-/* Each envelope carries its own check line: a record of which one does not fit
- * is not to be sent by. */
-static bool
-record_fits(const char *record, size_t len)
+bool
+restore_record_fits(const char *record, size_t len)
 {
 	size_t at, n;
 
@@ -73,7 +69,7 @@ restore_record(struct entry *e, const char *record, size_t len)
 	uint64_t id;
 	size_t at, n;
 
-	if (!record_fits(record, len))
+	if (!restore_record_fits(record, len))
 		return false;
 	b = blob_new(len);
 	memcpy(b->data, record, len);
@@ -156,41 +152,19 @@ keep_put(struct queue *q, const struct replay_record *rec, const char *why)
 }
 
 static void
-replay_put(struct queue *q, const struct replay_record *rec)
+take_put(struct queue *q, const struct replay_record *rec)
 {
-	const char *p = rec->payload, *end = p + rec->len, *line;
-	char digits[IDENT_TEXT_MAX];
-	uint64_t id, seq = rec->seq;
 	struct codec_reader *r;
-	bool large = false;
+	struct replay_put p;
 	struct entry *e;
+	bool fits = replay_put(rec, &p);
+	uint64_t id;
 
-	if (rec->len > AGAIN && memcmp(p, "again ", 6) == 0) {
-		memcpy(digits, p + 6, 16);
-		digits[16] = '\0';
-		seq = strtoull(digits, NULL, 16);
-		p += AGAIN;
-	}
-	if (end - p > 5 && memcmp(p, "ends ", 5) == 0) {
-		line = memchr(p, '\n', (size_t)(end - p));
-		if (line == NULL)
-			return;
-		for (p += 5; line - p >= IDENT_EVPID_DIGITS;
-		     p += IDENT_TEXT_MAX) {
-			memcpy(digits, p, IDENT_EVPID_DIGITS);
-			digits[IDENT_EVPID_DIGITS] = '\0';
-			if (ident_evpid_parse(digits, &id))
-				replay_done(q, id, rec->slot);
-		}
-		p = line + 1;
-	}
-	if (end - p > 9 && memcmp(p, "incoming ", 9) == 0) {
-		large = true;
-		if ((line = memchr(p, '\n', (size_t)(end - p))) == NULL)
-			return;
-		p = line + 1;
-	}
-	r = codec_open_data(p, (size_t)(end - p), q->keys);
+	while (replay_put_ends(&p, &id))
+		replay_done(q, id, rec->slot);
+	if (!fits)
+		return;
+	r = codec_open_data(p.message, p.len, q->keys);
 	if (codec_head(r) == 0) {
 		keep_put(q, rec, codec_why(r));
 		codec_close(r);
@@ -200,17 +174,17 @@ replay_put(struct queue *q, const struct replay_record *rec)
 	e->m = *codec_message(r);
 	e->put = true;
 	entry_pin(q, e, rec->slot);
-	e->seq = seq;
-	bulk_replayed_put(q, e->m.msgid, seq);
-	if (large) {
+	e->seq = p.seq;
+	bulk_replayed_put(q, e->m.msgid, p.seq);
+	if (p.large) {
 		e->source = IN_INCOMING;
-		e->head = blob_new((size_t)(end - p));
-		memcpy(e->head->data, p, e->head->len);
+		e->head = blob_new(p.len);
+		memcpy(e->head->data, p.message, p.len);
 		replay_reference(q, e);
 	} else {
 		e->source = IN_JOURNAL;
 		e->slot = rec->slot;
-		e->at = rec->at + (uint64_t)(p - rec->payload);
+		e->at = p.at;
 		replay_record(q, e, r);
 	}
 	codec_close(r);
@@ -266,7 +240,7 @@ replay_one(void *ctx, const struct replay_record *rec)
 	}
 	switch (rec->kind) {
 	case JOURNAL_PUT:
-		replay_put(q, rec);
+		take_put(q, rec);
 		break;
 	case JOURNAL_DONE:
 		replay_done(q, id, rec->slot);

@@ -21,7 +21,6 @@
 
 #define TRIES 5
 #define PAUSE_NS (20L * 1000 * 1000)
-#define AGAIN 23 /* octets of "again SEQ\n" */
 #define PARTS_MOST 65536 /* of one verb */
 
 static struct view_entry *
@@ -170,66 +169,32 @@ take_reference(struct view *v, struct view_entry *e)
 	close(fd);
 }
 
-/* "ends EVPID ...": failures that a bounce reports. Moves *p on. */
-static bool
-take_ends(struct view *v, const char **p, const char *end)
-{
-	char digits[IDENT_TEXT_MAX];
-	const char *line, *at = *p;
-	uint64_t id;
-
-	if (end - at <= 5 || memcmp(at, "ends ", 5) != 0)
-		return true;
-	line = memchr(at, '\n', (size_t)(end - at));
-	if (line == NULL)
-		return false;
-	for (at += 5; line - at >= IDENT_EVPID_DIGITS; at += IDENT_TEXT_MAX) {
-		memcpy(digits, at, IDENT_EVPID_DIGITS);
-		digits[IDENT_EVPID_DIGITS] = '\0';
-		if (ident_evpid_parse(digits, &id))
-			leaf_end(
-			    entry_make(v, ident_msgid(id)), ident_rcpt(id));
-	}
-	*p = line + 1;
-	return true;
-}
-
 static void
 take_put(struct view *v, const struct replay_record *rec)
 {
-	const char *p = rec->payload, *end = p + rec->len, *line;
-	char digits[IDENT_TEXT_MAX];
-	uint64_t seq = rec->seq;
+	bool fits;
 	struct codec_reader *r;
 	struct view_entry *e;
-	bool large = false;
+	struct replay_put p;
+	uint64_t id;
 
-	if (rec->len > AGAIN && memcmp(p, "again ", 6) == 0) {
-		memcpy(digits, p + 6, 16);
-		digits[16] = '\0';
-		seq = strtoull(digits, NULL, 16);
-		p += AGAIN;
-	}
-	if (!take_ends(v, &p, end))
+	fits = replay_put(rec, &p);
+	while (replay_put_ends(&p, &id))
+		leaf_end(entry_make(v, ident_msgid(id)), ident_rcpt(id));
+	if (!fits)
 		return;
-	if (end - p > 9 && memcmp(p, "incoming ", 9) == 0) {
-		large = true;
-		if ((line = memchr(p, '\n', (size_t)(end - p))) == NULL)
-			return;
-		p = line + 1;
-	}
-	r = codec_open_data(p, (size_t)(end - p), v->keys);
+	r = codec_open_data(p.message, p.len, v->keys);
 	if (codec_head(r) != 0) {
 		e = entry_make(v, codec_message(r)->msgid);
 		e->m = *codec_message(r);
 		e->put = true;
-		e->seq = seq;
-		if (large) {
+		e->seq = p.seq;
+		if (p.large) {
 			take_reference(v, e);
 		} else {
 			e->where = VIEW_JOURNAL;
 			e->slot = rec->slot;
-			e->at = rec->at + (uint64_t)(p - rec->payload);
+			e->at = p.at;
 			take_reader(e, r);
 		}
 	}
