@@ -24,6 +24,7 @@
 #define FINISHED_MAX (256u * 1024) /* lines that wait for the file */
 #define FINISHED_MS 1000
 #define FINISHED_KEEP (6 * 86400) /* then the file becomes finished.1 */
+#define COPY 65536
 
 /* An image or a done on its way. */
 struct change {
@@ -96,18 +97,25 @@ first_word(const struct queue *q, const char *outcome, size_t len)
 
 /* A line for state/finished, so that a restored backup can be held against
  * what was delivered. */
-static void
-note_finished(struct queue *q, uint64_t evpid, const char *outcome, size_t len)
+void
+finished_line(struct queue *q, struct buf *to, uint64_t evpid,
+    const char *outcome, size_t len)
 {
 	char id[IDENT_TEXT_MAX], when[TEXT_TIME_MAX];
 
 	if (len > OUTCOME_MAX)
 		len = OUTCOME_MAX;
 	len = first_word(q, outcome, len);
+	(void)buf_putf(to, "%s %s %.*s\n", ident_evpid_text(id, evpid),
+	    text_time(when, mono_wall()), (int)len, outcome);
+}
+
+static void
+note_finished(struct queue *q, uint64_t evpid, const char *outcome, size_t len)
+{
 	if (buf_len(q->finished) == 0)
 		q->finished_since = q->now;
-	(void)buf_putf(q->finished, "%s %s %.*s\n", ident_evpid_text(id, evpid),
-	    text_time(when, mono_wall()), (int)len, outcome);
+	finished_line(q, q->finished, evpid, outcome, len);
 }
 
 void
@@ -169,6 +177,11 @@ image_answered(struct entry *e, const struct change *c)
 	l->waits--;
 	if (c->d.status == QUEUE_OK)
 		l->backed = e->busy ? 2 : 1;
+	/* Its file has it, and now the journal as well. */
+	if (l->waits == 0 && !l->dirty && !l->edited && !l->locked) {
+		blob_unref(l->blob);
+		l->blob = NULL;
+	}
 }
 
 static void
@@ -308,10 +321,43 @@ queue_done(struct queue *q, uint64_t evpid, const char *outcome,
 
 struct append {
 	struct job job;
+	bool anew; /* to another file, that has what this one has */
 	uint8_t *lines;
 	size_t len;
 	int error;
 };
+
+#define FINISHED "state/finished"
+
+/* A flush of it failed: what was lost of it is among the lines. */
+static int
+append_anew(const struct append *a)
+{
+	const struct layout *l = &a->job.q->layout;
+	char *chunk = mem_zalloc(COPY);
+	int from, to = -1, rc = -1;
+	ssize_t n = 0;
+
+	from = layout_open_read(l, FINISHED, NULL);
+	if (from == -1 && errno != ENOENT)
+		goto out;
+	(void)unlinkat(l->root, FINISHED ".new", 0);
+	if ((to = layout_open_write(l, FINISHED ".new", true)) == -1)
+		goto out;
+	while (from != -1 && (n = read(from, chunk, COPY)) != 0)
+		if ((n == -1 && errno != EINTR) ||
+		    (n > 0 && layout_write_all(to, chunk, (size_t)n) == -1))
+			goto out;
+	if (layout_write_all(to, a->lines, a->len) == 0 && fsync(to) == 0)
+		rc = renameat(l->root, FINISHED ".new", l->root, FINISHED);
+out:
+	free(chunk);
+	if (from != -1)
+		close(from);
+	if (to != -1)
+		close(to);
+	return rc;
+}
 
 static void
 run_append(struct job *j)
@@ -323,7 +369,11 @@ run_append(struct job *j)
 	char head[64], when[TEXT_TIME_MAX];
 	int fd;
 
-	if ((fd = layout_open_write(l, "state/finished", false)) == -1) {
+	if (a->anew) {
+		a->error = append_anew(a) == -1 ? errno : 0;
+		return;
+	}
+	if ((fd = layout_open_write(l, FINISHED, false)) == -1) {
 		a->error = errno;
 		return;
 	}
@@ -332,10 +382,9 @@ run_append(struct job *j)
 		head[27] = '\0';
 		if (text_time_parse(head + 7, &since) &&
 		    mono_wall() > since + FINISHED_KEEP &&
-		    renameat(l->root, "state/finished", l->root,
-			"state/finished.1") == 0) {
+		    renameat(l->root, FINISHED, l->root, FINISHED ".1") == 0) {
 			close(fd);
-			fd = layout_open_write(l, "state/finished", false);
+			fd = layout_open_write(l, FINISHED, false);
 		}
 	}
 	if (fd == -1 || fstat(fd, &st) == -1 || lseek(fd, 0, SEEK_END) == -1) {
@@ -360,24 +409,44 @@ finish_append(struct job *j)
 	j->q->finished_busy = false;
 	(void)trouble_part(
 	    j->q->trouble, TROUBLE_FINISHED, a->error, j->q->now);
+	if (a->anew)
+		anew_logged(j->q, a->error);
 	free(a->lines);
 	free(a);
+}
+
+static void
+submit_append(struct queue *q, uint8_t *lines, size_t len, bool anew)
+{
+	struct append *a = mem_zalloc(sizeof(*a));
+
+	a->job.q = q;
+	a->job.run = run_append;
+	a->job.finish = finish_append;
+	a->anew = anew;
+	a->lines = lines;
+	a->len = len;
+	q->finished_busy = true;
+	crew_submit(q->crew, &a->job, false);
+}
+
+void
+finished_anew(struct queue *q, char *lines, size_t len)
+{
+	submit_append(q, (uint8_t *)lines, len, true);
 }
 
 void
 finished_turn(struct queue *q)
 {
-	struct append *a;
+	uint8_t *lines;
+	size_t len;
 
 	if (q->finished_busy || buf_len(q->finished) == 0 ||
+	    anew_holds_files(q) ||
 	    (!q->closing && q->now < q->finished_since + FINISHED_MS &&
 		buf_len(q->finished) < FINISHED_MAX / 2))
 		return;
-	a = mem_zalloc(sizeof(*a));
-	a->job.q = q;
-	a->job.run = run_append;
-	a->job.finish = finish_append;
-	a->lines = buf_steal(q->finished, &a->len);
-	q->finished_busy = true;
-	crew_submit(q->crew, &a->job, false);
+	lines = buf_steal(q->finished, &len);
+	submit_append(q, lines, len, false);
 }

@@ -26,7 +26,10 @@ struct sync {
 	bool log_only; /* no file of the queue changed since the last one */
 	uint64_t *touched;
 	size_t n;
+	uint64_t *removed;
+	size_t removed_count;
 	int error;
+	bool lost; /* what was flushed is lost; else there was no flush */
 };
 
 struct mark {
@@ -48,8 +51,9 @@ checkpoint_touch(struct queue *q, uint64_t evpid)
 }
 
 static int
-sync_name(const struct layout *l, const char *name, bool dir)
+sync_name(struct sync *s, const char *name, bool dir)
 {
+	const struct layout *l = &s->job.q->layout;
 	int fd =
 	    dir ? layout_open_dir(l, name) : layout_open_read(l, name, NULL);
 	int rc;
@@ -57,14 +61,16 @@ sync_name(const struct layout *l, const char *name, bool dir)
 	if (fd == -1)
 		return errno == ENOENT ? 0 : -1;
 	rc = fsync(fd);
+	s->lost = rc == -1;
+	s->error = rc == -1 ? errno : 0;
 	close(fd);
+	errno = s->error;
 	return rc;
 }
 
 static int
-sync_each(const struct sync *s)
+sync_each(struct sync *s)
 {
-	const struct layout *l = &s->job.q->layout;
 	char name[LAYOUT_NAME_MAX];
 	unsigned b;
 	size_t i;
@@ -74,13 +80,13 @@ sync_each(const struct sync *s)
 			layout_message(name, ident_msgid(s->touched[i]));
 		else
 			layout_envelope(name, s->touched[i]);
-		if (sync_name(l, name, false) == -1)
+		if (sync_name(s, name, false) == -1)
 			return -1;
 	}
 	for (b = 0; b < LAYOUT_BUCKETS; b++)
-		if (sync_name(l, layout_bucket_name(name, b), true) == -1)
+		if (sync_name(s, layout_bucket_name(name, b), true) == -1)
 			return -1;
-	return sync_name(l, "incoming", true);
+	return sync_name(s, "incoming", true);
 }
 
 static void
@@ -92,17 +98,17 @@ run_sync(struct job *j)
 	/* Mail that came and went in the journal must not wait for whatever
 	 * else the file system has to write. */
 	if (s->log_only) {
-		s->error =
-		    sync_name(&j->q->layout, "state/finished", false) == -1
-		    ? errno
-		    : 0;
+		rc = sync_name(s, "state/finished", false);
+		s->error = rc == -1 ? errno : 0;
 		return;
 	}
 #ifdef __linux__
-	rc = s->each ? sync_each(s) : syncfs(j->q->layout.root);
-#else
-	rc = sync_each(s);
+	if (!s->each) {
+		rc = syncfs(j->q->layout.root);
+		s->lost = rc == -1;
+	} else
 #endif
+		rc = sync_each(s);
 	s->error = rc == -1 ? errno : 0;
 }
 
@@ -125,6 +131,7 @@ finish_mark(struct job *j)
 		/* The segment of the mark stays: its low is below its seq. */
 		(void)ring_release(q->ring, q->low_next);
 		q->low = q->low_next == m->d.seq ? m->d.seq + 1 : q->low_next;
+		anew_flushed(q);
 	} else
 		q->checkpoint_after = q->now + AFTER_FAILURE_MS;
 	exact_flushed(q, m->d.status == QUEUE_OK);
@@ -159,6 +166,15 @@ probe(struct queue *q)
 	write_mark(q, q->low);
 }
 
+/* No descriptor was to be had, or no memory: nothing is lost by that. */
+static void
+try_later(struct queue *q, const struct sync *s)
+{
+	q->flush_error = s->error;
+	q->filed = q->filed || !s->log_only;
+	q->checkpoint_after = q->now + AFTER_FAILURE_MS;
+}
+
 static void
 finish_sync(struct job *j)
 {
@@ -169,14 +185,19 @@ finish_sync(struct job *j)
 		q->checkpoint = CHECKPOINT_MARK;
 		write_mark(q, q->low_next);
 	} else {
-		/* Pages that could not be written count as clean now: the
-		 * files are no longer to be relied on, the journal is. It is
-		 * kept whole; the next start settles all of it again. */
-		q->distrust = true;
 		q->checkpoint = CHECKPOINT_IDLE;
-		(void)trouble_part(q->trouble, TROUBLE_FILES, s->error, q->now);
+		if (s->n > 0)
+			(void)buf_put(
+			    q->touched, s->touched, s->n * sizeof(*s->touched));
+		(void)buf_put(q->removed, s->removed,
+		    s->removed_count * sizeof(*s->removed));
 		exact_fail(q);
+		if (s->lost)
+			anew_begin(q, s->error);
+		else
+			try_later(q, s);
 	}
+	free(s->removed);
 	free(s->touched);
 	free(s);
 }
@@ -218,6 +239,8 @@ begin(struct queue *q, uint64_t low)
 	s->each = q->sync_files;
 	s->log_only = !q->filed;
 	q->filed = false;
+	s->removed = (uint64_t *)(void *)buf_steal(q->removed, &len);
+	s->removed_count = len / sizeof(*s->removed);
 	if (s->each) {
 		s->touched = (uint64_t *)(void *)buf_steal(q->touched, &len);
 		s->n = len / sizeof(*s->touched);
@@ -252,8 +275,8 @@ renew(struct queue *q)
 	struct renewal *r;
 	int slot;
 
-	if (q->renewing || q->now < q->checkpoint_after ||
-	    (slot = ring_stale(q->ring)) == -1)
+	if (q->renewing || q->anew == ANEW_READ ||
+	    q->now < q->checkpoint_after || (slot = ring_stale(q->ring)) == -1)
 		return;
 	r = mem_zalloc(sizeof(*r));
 	r->job.q = q;
@@ -290,6 +313,8 @@ checkpoint_idle(struct queue *q)
 static bool
 wanted(struct queue *q, uint64_t low)
 {
+	if (q->flush_error != 0)
+		return true;
 	if (low <= q->low)
 		return false;
 	return q->closing || ring_releasable(q->ring, low) > 0 ||
@@ -313,10 +338,12 @@ checkpoint_turn(struct queue *q)
 
 	renew(q);
 	probe(q);
+	anew_turn(q);
 	if (q->probing)
 		return;
 	exact_turn(q);
-	if (q->distrust || q->now < q->checkpoint_after)
+	if (q->now < q->checkpoint_after ||
+	    (q->anew != ANEW_NONE && q->anew != ANEW_FILES))
 		return;
 	low = lowest(q);
 	/* Also while the file system is flushed, which may take longer than
@@ -327,7 +354,8 @@ checkpoint_turn(struct queue *q)
 		forward_turn(q, low);
 	if (q->checkpoint != CHECKPOINT_IDLE)
 		return;
-	if (exact_ready(q, low) || wanted(q, low))
+	if (q->anew == ANEW_FILES ? anew_is_ready(q)
+				  : exact_ready(q, low) || wanted(q, low))
 		begin(q, low > q->low ? low : q->low);
 }
 
@@ -336,8 +364,13 @@ checkpoint_next(const struct queue *q)
 {
 	if (q->journal_error != 0)
 		return q->now + PROBE_MS;
-	if (q->checkpoint != CHECKPOINT_IDLE || q->distrust)
+	if (q->anew == ANEW_DUE)
+		return q->anew_at;
+	if (q->checkpoint != CHECKPOINT_IDLE || anew_holds_files(q))
 		return 0;
+	if (q->flush_error != 0)
+		return q->checkpoint_after > q->now ? q->checkpoint_after
+						    : q->now + 20;
 	if (!STAILQ_EMPTY(&q->syncers))
 		return q->now + 20;
 	return q->work_since == 0 ? 0 : q->work_since + AFTER_WORK_MS;

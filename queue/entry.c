@@ -166,6 +166,7 @@ join_list(struct entry *e, struct entries *list, uint64_t at)
 static void
 await_no_more(struct queue *q, struct entry *e)
 {
+	anew_came(q, e);
 	if (e->awaited > 0)
 		q->awaited--;
 	e->awaited = 0;
@@ -262,6 +263,7 @@ entry_await_all(struct queue *q)
 void
 entry_came(struct queue *q, struct entry *e, bool good)
 {
+	anew_came(q, e);
 	if (e->awaited > 1 && good)
 		e->awaited--;
 	else

@@ -83,7 +83,7 @@ queue_sync(struct queue *q, void (*cb)(void *ctx, enum queue_status), void *ctx)
 {
 	struct syncer *s;
 
-	if (q->distrust) {
+	if (q->anew != ANEW_NONE) {
 		change_answer_later(q, cb, ctx, QUEUE_FAILED);
 		return;
 	}

@@ -36,6 +36,7 @@ struct act {
 	bool fresh; /* no file of it is expected */
 	bool force;
 	bool replayed; /* an odd text in the file goes to corrupt/ */
+	bool again; /* another file is made */
 	uint32_t seen;
 	struct blob *blob;
 	uint32_t off, len;
@@ -52,6 +53,7 @@ struct work {
 	struct form form;
 	uint64_t stored; /* octets of the message file */
 	bool write_message, unlink_message;
+	bool again; /* another file is made of the message */
 	enum source source;
 	struct blob *head, *record, *body;
 	int fd; /* of the journal, where it is copied from there */
@@ -146,6 +148,10 @@ write_message(const struct work *w)
 	layout_message(name, w->msgid);
 	if (w->source == IN_INCOMING) {
 		layout_incoming(from, w->msgid);
+		/* That it moved may be lost: it moves once more. */
+		if (w->again && renameat(l->root, name, l->root, from) == -1 &&
+		    errno != ENOENT)
+			return -1;
 		if (renameat(l->root, from, l->root, name) == 0)
 			return 0;
 		/* Moved by a run that did not live to write its mark. */
@@ -155,6 +161,8 @@ write_message(const struct work *w)
 		errno = errno == 0 ? ENOENT : errno;
 		return -1;
 	}
+	if (w->again && unlinkat(l->root, name, 0) == -1 && errno != ENOENT)
+		return -1;
 	if ((fd = layout_open_write(l, name, w->source == IN_MEMORY)) == -1 &&
 	    errno == EEXIST)
 		fd = layout_open_write(l, name, false);
@@ -190,7 +198,8 @@ look_first(const struct work *w, struct act *a, const char *name)
 	ours = state == ENVFILE_WHOLE || len == 0 ||
 	    (len <= a->len && memcmp(text, a->blob->data + a->off, len) == 0) ||
 	    a->force || (a->seen != 0 && a->seen == crc32c(0, text, len));
-	if (!ours && a->replayed) {
+	/* A torn one is no person's work, nor news where flushes fail. */
+	if (!ours && a->replayed && !(a->again && state == ENVFILE_TORN)) {
 		(void)layout_keep(l,
 		    ident_evpid_text(id, ident_evpid(w->msgid, a->rcpt)), text,
 		    len,
@@ -200,7 +209,6 @@ look_first(const struct work *w, struct act *a, const char *name)
 		ours = true;
 	}
 	free(text);
-	/* A torn one is no person's work. */
 	return ours || state == ENVFILE_TORN ? 0 : 1;
 }
 
@@ -212,7 +220,7 @@ open_envelope(const struct work *w, struct act *a, const char *name)
 	const struct layout *l = &w->job.q->layout;
 	int fd = -1, rc;
 
-	if (a->fresh) {
+	if (a->fresh && !a->again) {
 		fd = layout_open_write(l, name, true);
 		if (fd == -1 && errno != EEXIST)
 			a->error = errno;
@@ -225,7 +233,11 @@ open_envelope(const struct work *w, struct act *a, const char *name)
 		a->error = rc == 1 ? 0 : errno;
 		return -1;
 	}
-	fd = layout_open_write(l, name, false);
+	if (a->again && unlinkat(l->root, name, 0) == -1 && errno != ENOENT) {
+		a->error = errno;
+		return -1;
+	}
+	fd = layout_open_write(l, name, a->again);
 	if (fd != -1 && ftruncate(fd, 0) == 0)
 		return fd;
 	a->error = errno;
@@ -355,15 +367,34 @@ take_act(struct queue *q, const struct work *w, const struct act *a)
 		return true;
 	}
 	l->file = true;
-	l->force = false;
+	l->force = l->again = false;
 	l->backed = l->backed == 2;
 	checkpoint_touch(q, ident_evpid(e->m.msgid, a->rcpt));
 	if (l->blob == a->blob && l->off == a->off) {
 		l->dirty = l->edited = false;
-		blob_unref(l->blob);
-		l->blob = NULL;
+		/* It stays until the journal has it. */
+		if (l->waits == 0) {
+			blob_unref(l->blob);
+			l->blob = NULL;
+		}
 	}
 	return true;
+}
+
+/* Until a sync has gone well nobody knows whether the names are gone. */
+static void
+note_removed(struct queue *q, const struct work *w)
+{
+	uint64_t id;
+	unsigned i;
+
+	q->stats.unlinked += w->unlinked;
+	for (i = 0; w->unlinked > 0 && i <= w->n; i++) {
+		if (i < w->n ? !w->acts[i].unlink : !w->unlink_message)
+			continue;
+		id = ident_evpid(w->msgid, i < w->n ? w->acts[i].rcpt : 0);
+		(void)buf_put(q->removed, &id, sizeof(id));
+	}
 }
 
 static void
@@ -378,7 +409,7 @@ finish_work(struct job *j)
 	e->busy = false;
 	q->jobs--;
 	q->filed = true;
-	q->stats.unlinked += w->unlinked;
+	note_removed(q, w);
 	if (w->error != 0) {
 		complain(
 		    q, w, w->write_message ? "settle" : "unlink", w->error);
@@ -393,7 +424,7 @@ finish_work(struct job *j)
 			good = take_act(q, w, &w->acts[i]) && good;
 		if (w->write_message) {
 			e->source = IN_FILE;
-			e->put = false;
+			e->put = e->again = false;
 			q->stats.settled++;
 			checkpoint_touch(q, ident_evpid(w->msgid, 0));
 			entry_drop_body(q, e);
@@ -447,6 +478,7 @@ plan(struct queue *q, struct entry *e)
 	form_take(q, &w->form);
 	w->source = e->source;
 	w->unlink_message = finished;
+	w->again = e->again;
 	w->write_message = !finished && e->source != IN_FILE;
 	if (w->write_message && e->source == IN_MEMORY &&
 	    e->m.codec == MESSAGE_PLAIN) {
@@ -476,7 +508,8 @@ plan(struct queue *q, struct entry *e)
 		a->fresh = !l->file;
 		a->force = l->force;
 		a->seen = l->seen;
-		a->replayed = e->found;
+		a->replayed = e->found || l->again;
+		a->again = l->again;
 		if (!l->done) {
 			a->blob = blob_ref(l->blob);
 			a->off = l->off;
@@ -549,6 +582,8 @@ filing_turn(struct queue *q)
 	bool now, retry;
 
 	count_retries(q);
+	if (anew_holds_files(q))
+		return;
 	for (i = 0; i < 3; i++) {
 		now = lists[i] == &q->later && pressed(q);
 		retry = lists[i] == &q->retry;
@@ -571,7 +606,7 @@ filing_next(const struct queue *q)
 	uint64_t at;
 	unsigned i;
 
-	if (q->jobs >= JOBS_MAX)
+	if (q->jobs >= JOBS_MAX || anew_holds_files(q))
 		return 0; /* the next answer brings us here */
 	for (i = 0; i < 3; i++) {
 		if ((e = first_ready(q, lists[i])) == NULL)

@@ -14,6 +14,7 @@
 
 #include "lib/base/buf.h"
 #include "lib/base/hmap.h"
+#include "queue/anew.h"
 #include "queue/cache.h"
 #include "queue/codec.h"
 #include "queue/commit.h"
@@ -56,6 +57,7 @@ struct leaf {
 	bool image; /* its text has a record of its own */
 	bool locked; /* blob is an image that cannot be opened, as it stands */
 	bool edited; /* a person's text stands in the file; ours stays here */
+	bool again; /* its file is not to be relied on: another is made */
 	uint32_t seen; /* crc32c of the file's text that discover read */
 	unsigned waits; /* images on their way */
 	uint8_t backed; /* meanwhile: whether the journal has what a torn file
@@ -92,6 +94,8 @@ struct entry {
 	unsigned slot; /* of the put's record */
 	uint64_t at;
 	bool busy; /* a file job runs */
+	bool again; /* the message's file is not to be relied on */
+	bool anew; /* a checkpoint waits until it is written again */
 	uint8_t awaited; /* file jobs that a sync waits for */
 	bool put; /* its message record is in memory or journal */
 	bool replayed; /* not merged with the walk yet */
@@ -187,7 +191,13 @@ struct queue {
 	uint64_t work_since; /* ms of the first unmarked work; 0: none */
 	bool filed; /* files changed since the last sync began */
 	uint64_t checkpoint_after; /* ms: not before, after a failure */
-	bool distrust; /* a sync failed: files may be less than we think */
+	int flush_error; /* of the last sync; 0: it went well */
+	struct buf *removed; /* ids whose names went since the last one */
+	enum anew_state anew;
+	struct anew *anew_run; /* what was read; or NULL */
+	uint64_t anew_at; /* ms: when it is tried again */
+	unsigned anew_tries; /* in a row */
+	unsigned anew_waits; /* entries it waits for */
 	bool renewing;
 	STAILQ_HEAD(syncer_list, syncer) syncers;
 	enum exact_state exact;
@@ -255,6 +265,11 @@ void change_replayed(
 void change_answer_later(struct queue *q, void (*cb)(void *, enum queue_status),
     void *ctx, enum queue_status status);
 void finished_turn(struct queue *q);
+/* Appends what state/finished says of it. */
+void finished_line(struct queue *q, struct buf *to, uint64_t evpid,
+    const char *outcome, size_t len);
+/* Makes another file of state/finished, with these lines behind; takes them. */
+void finished_anew(struct queue *q, char *lines, size_t len);
 
 /* keys */
 void form_take(const struct queue *q, struct form *f);

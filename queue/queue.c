@@ -67,6 +67,7 @@ queue_free(struct queue *q)
 	size_t at;
 
 	load_free(q);
+	anew_free(q);
 	bulk_free_all(q);
 	for (;;) {
 		at = 0;
@@ -88,6 +89,7 @@ queue_free(struct queue *q)
 	cache_free(q->cache);
 	buf_free(q->finished);
 	buf_free(q->touched);
+	buf_free(q->removed);
 	free(q);
 }
 
@@ -115,6 +117,7 @@ queue_open(const struct queue_options *o, char *err, size_t errlen)
 	}
 	q->finished = buf_new(FINISHED_LINES);
 	q->touched = buf_new(TOUCHED_MAX);
+	q->removed = buf_new(TOUCHED_MAX);
 	TAILQ_INIT(&q->soon);
 	TAILQ_INIT(&q->later);
 	TAILQ_INIT(&q->retry);
@@ -152,9 +155,9 @@ queue_fd(const struct queue *q)
 	return crew_fd(q->crew);
 }
 
-/* How the journal does; it is flushed by a thread that logs nothing. */
+/* How the journal and the files do; threads log nothing. */
 static void
-look_at_journal(struct queue *q)
+look_at_disk(struct queue *q)
 {
 	uint64_t now = mono_ms();
 	struct committer_stats c;
@@ -171,6 +174,7 @@ look_at_journal(struct queue *q)
 		: c.error,
 	    now);
 	(void)trouble_part(q->trouble, TROUBLE_SLOW, slow ? ETIMEDOUT : 0, now);
+	(void)trouble_part(q->trouble, TROUBLE_FILES, q->flush_error, now);
 }
 
 /* When the caller's thread has to be here again, if nothing happens. */
@@ -206,7 +210,7 @@ queue_turn(struct queue *q)
 		crew_wake(q->crew);
 	else
 		(void)load_turn(q, CALLBACKS - n);
-	look_at_journal(q);
+	look_at_disk(q);
 	filing_turn(q);
 	checkpoint_turn(q);
 	finished_turn(q);
@@ -310,7 +314,7 @@ queue_stats(struct queue *q, struct queue_stats *s)
 	    : (unsigned)(q->inodes_free * 100 / q->inodes_all);
 	s->full = q->full;
 	aside_count(q);
-	look_at_journal(q);
+	look_at_disk(q);
 	trouble_text(q->trouble, text, sizeof(text), mono_ms());
 	snprintf(s->alarm, sizeof(s->alarm), "%s%s%s",
 	    q->full ? "no room: free blocks or inodes are below the reserve, "

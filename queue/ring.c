@@ -495,6 +495,25 @@ ring_first(struct ring *r, unsigned slot)
 	return first;
 }
 
+int
+ring_oldest(struct ring *r)
+{
+	const struct slot *s;
+	unsigned i;
+	int found = -1;
+
+	pthread_mutex_lock(&r->lock);
+	for (i = 0; i < r->count; i++) {
+		s = &r->slots[i];
+		if ((s->state == LIVE || s->state == CURRENT) &&
+		    (found == -1 ||
+			s->head.number < r->slots[found].head.number))
+			found = (int)i;
+	}
+	pthread_mutex_unlock(&r->lock);
+	return found;
+}
+
 unsigned
 ring_free(struct ring *r)
 {

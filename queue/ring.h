@@ -64,6 +64,8 @@ size_t ring_cuts(struct ring *r, char *text, size_t size);
 unsigned ring_release(struct ring *r, uint64_t low);
 unsigned ring_releasable(struct ring *r, uint64_t low); /* how many it would */
 uint64_t ring_first(struct ring *r, unsigned slot);
+/* The slot of the first segment that is not free; -1: there is none. */
+int ring_oldest(struct ring *r);
 unsigned ring_free(struct ring *r);
 /* Octets in all, and of them not free. */
 void ring_use(struct ring *r, uint64_t *size, uint64_t *used);

@@ -44,7 +44,7 @@ static const struct {
 	[TROUBLE_READING] = { "reading", "files cannot be read" },
 	[TROUBLE_SLOW] = { "slow-disk", "journal: a flush takes seconds" },
 	[TROUBLE_FILES] = { "checkpoint",
-	    "files could not be flushed; the journal is kept until a restart" },
+	    "files could not be flushed, which is tried again" },
 	[TROUBLE_RENEWAL] = { "journal-segment",
 	    "journal: a segment cannot be made anew" },
 	[TROUBLE_FINISHED] = { "state-finished",

@@ -1,0 +1,128 @@
+#!/usr/bin/perl
+# The files cannot be flushed. What was written since the last good checkpoint
+# may be lost whatever a later flush says, so it is written again from the
+# journal, into new files; the alarm says so and goes by itself, mail is taken
+# before, meanwhile and after, the journal comes round again, and a kill after
+# all of that loses nothing.
+use strict;
+use warnings;
+
+use Test::More;
+
+use Faults;
+use Loadrig;
+
+my $f = Faults->new;
+my $r = Loadrig->start(env => $f->env, conf => <<'END_OF_CONF');
+queue journal 4M
+queue retry relay 100
+END_OF_CONF
+my $d = $r->d;
+my $before = $r->processes;
+my $tree = "$d->{dir}/spool/queue";
+
+sub status {
+	my ($name) = @_;
+	my ($row) = grep { ($_->{role} // '') eq 'spooler' }
+	    $d->ctl_json(qw(show status));
+	return $row->{$name};
+}
+
+sub flooded {
+	my ($name, $n, %more) = @_;
+	my $all = $n * ($more{'--recipients'} // 1);
+	my ($good, $bad) = $r->flooded($r->flood($name, '--messages', $n,
+		'--sessions', 4, %more), 120);
+	is "$good $bad", "$all 0", "$name: all is taken";
+}
+
+# { name => inode } of the files of the queue. They stay open, so that no other
+# file gets the number of one that went.
+my @open;
+sub inodes {
+	return map {
+		open(my $in, '<', $_) or die "$_: $!";
+		push @open, $in;
+		s,.*/,,r => (stat $in)[1];
+	} glob("$tree/*/*");
+}
+
+sub settled {
+	my ($n) = @_;
+	ok $d->wait(sub { $d->queue_files == $n }, 30), "$n files";
+}
+
+# What a person sees of a message, without what each attempt changes.
+sub texts {
+	return map { my ($name) = m,([^/]*)$,;
+		$name => Spoolkit::slurp($_) =~
+		    s/^(tries|last-try|next-try|history|check): .*\n//mgr }
+	    @_;
+}
+
+note('it fails once');
+flooded('before', 20);
+settled(40);
+is +($d->ctl('sync'))[0], 0, 'a checkpoint';
+my %old = inodes();
+flooded('suspect', 40, '--recipients', 2);
+settled(40 + 40 * 3);
+my %first = inodes();
+$f->set(syncfs => { error => 'EIO', most => 1 });
+isnt +($d->ctl('sync'))[0], 0, 'sync says that it failed';
+is $f->clear('syncfs'), 1, 'once';
+ok $d->wait(sub { $d->logged(qr/event=checkpoint-failed/) }, 10),
+    'which is logged';
+flooded('during', 20);
+ok $r->wait_alarm(qr/^$/, 30), 'the alarm goes by itself';
+ok $d->wait_log(qr/event=checkpoint-again/, 10), 'which is logged as well';
+settled(40 + 40 * 3 + 40);
+my %now = inodes();
+is scalar(grep { $now{$_} != $first{$_} } grep { !$old{$_} } keys %first),
+    120, 'what was filed since the checkpoint has become other files';
+is scalar(grep { $now{$_} != $old{$_} } keys %old), 0,
+    'what was flushed before is as it was';
+is +($d->ctl('sync'))[0], 0, 'sync goes well';
+
+note('it fails again and again, and what it flushed is lost');
+my @suspects = glob("$tree/*/*");
+@suspects = grep { !$now{s,.*/,,r} } @suspects;
+is scalar(@suspects), 0, 'nothing is new';
+flooded('lost', 10);
+settled(220);
+@suspects = grep { !$now{s,.*/,,r} } glob("$tree/*/*");
+is scalar(@suspects), 20, 'ten messages and their envelopes';
+my %texts = texts(@suspects);
+$f->set(syncfs => { error => 'EIO' });
+isnt +($d->ctl('sync'))[0], 0, 'it cannot be flushed';
+ok $d->wait(sub { $f->hits('syncfs') >= 2 }, 30), 'nor when written again';
+ok $r->wait_alarm(qr/could not be flushed/, 10), 'the alarm stays';
+for my $path (@suspects) {
+	open(my $out, '+<', $path) or die "$path: $!";
+	print $out "\0" x -s $path;
+	close($out) or die "$path: $!";
+}
+flooded('meanwhile', 10);
+cmp_ok $f->clear('syncfs'), '>', 1, 'then it can';
+ok $r->wait_alarm(qr/^$/, 60), 'the alarm goes';
+is_deeply { texts(@suspects) }, \%texts, 'what was lost is whole again';
+
+note('ten times the journal');
+my $size = status('journal_bytes');
+$r->sink_up;
+$r->later;
+flooded('traffic', 2600, '--size', '16K');
+cmp_ok status('journal_used_bytes'), '<', $size, 'it comes round';
+is $r->alarm, '', 'without an alarm';
+
+note('a kill');
+$d->kill9;
+$d->run;
+ok $r->wait_whole(60), 'all that was acknowledged is delivered';
+$r->balanced;
+ok $d->wait(sub { $d->queue == 0 && $d->queue_files == 0 }, 30),
+    'nothing stays in the queue';
+is join(' ', map { s,.*/,,r } glob("$d->{dir}/spool/corrupt/*")), '',
+    'nor in corrupt/';
+$d->stop;
+done_testing;
