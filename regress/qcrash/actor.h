@@ -58,6 +58,8 @@ void act_change(
 void act_done(struct work *w, uint64_t evpid, bool flush);
 /* Waits, and is answered that files say what the journal says. */
 void act_sync(struct work *w, bool must);
+/* Until a flush of the files has gone well. */
+void act_trust(struct work *w);
 unsigned act_bulk(struct work *w, bool all, const uint64_t *evpids, size_t n);
 void act_bulk_end(struct work *w, unsigned verb);
 void act_state(struct work *w, unsigned value);

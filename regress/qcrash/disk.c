@@ -455,6 +455,23 @@ apply(struct disk *d, const struct micro *m)
 	}
 }
 
+static bool
+is_name(const struct micro *m)
+{
+	return m->kind == MICRO_ADD || m->kind == MICRO_DEL;
+}
+
+/* Whether a flush of o wrote what m says otherwise: a name whatever it stands
+ * for, a sector or size of one file. */
+static bool
+writes_over(const struct micro *o, const struct micro *m)
+{
+	if (is_name(m))
+		return is_name(o) && o->name == m->name;
+	return o->kind == m->kind && o->node == m->node &&
+	    o->sector == m->sector;
+}
+
 /* A flush that failed left it behind, and a later one wrote the same. */
 static bool
 overtaken(const struct disk *d, uint32_t i, uint32_t at)
@@ -465,9 +482,7 @@ overtaken(const struct disk *d, uint32_t i, uint32_t at)
 		return false;
 	for (i++; i < d->micro_count; i++) {
 		o = &d->micros[i];
-		if (o->op <= at && o->durable <= at && o->kind == m->kind &&
-		    o->node == m->node && o->name == m->name &&
-		    o->sector == m->sector)
+		if (o->op <= at && o->durable <= at && writes_over(o, m))
 			return true;
 	}
 	return false;

@@ -1,18 +1,9 @@
 #include "regress/qcrash/works.h"
 
-#include <fcntl.h>
 #include <limits.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "lib/base/log.h"
 #include "regress/qcrash/actor.h"
 
-#define FLUSH_US 600 /* that a flush takes */
-#define SEGMENT 65536u
 #define LITTLE 1400
 #define PAGE 3500
 
@@ -320,25 +311,60 @@ run_unfilable(struct work *w)
 	act_wait(w);
 }
 
-/* The files cannot be flushed: the journal is kept whole. */
+/* A flush of the files fails: they are made anew from the journal, which is
+ * kept until then and comes round after it. */
 static void
 run_distrust(struct work *w)
 {
 	static const struct qtrace_fault fault = { "syncfs", "", 0, 1, 5 };
-	unsigned i;
+	unsigned i, first = w->count;
 
-	for (i = 0; i < 6; i++)
-		act_persist(w, 1, 700);
-	act_done(w, act_evpid(w, w->count - 1, 1), true);
+	for (i = 0; i < 4; i++)
+		act_persist(w, 1 + i % 2, 700);
+	act_persist(w, 2, 9000);
+	act_change(w, act_evpid(w, 0, 1), 2, true);
+	act_done(w, act_evpid(w, 1, 1), true);
+	act_done(w, act_evpid(w, 3, 1), true);
+	act_done(w, act_evpid(w, first, 1), true);
 	act_turns(w, 20);
 	qtrace_fault(0, &fault);
 	act_sync(w, false);
-	act_change(w, act_evpid(w, w->count - 3, 1), 2, true);
+	act_change(w, act_evpid(w, 2, 1), 2, true);
+	act_change(w, act_evpid(w, first + 1, 1), 2, false);
 	act_persist(w, 1, 700);
-	act_done(w, act_evpid(w, w->count - 2, 1), true);
+	act_done(w, act_evpid(w, first + 3, 2), true);
 	act_wait(w);
-	act_turns(w, 10);
+	act_trust(w);
+	act_done(w, act_evpid(w, first + 4, 1), false);
+	for (i = 0; i < 50; i++) {
+		act_persist(w, 1, PAGE);
+		act_done(w, act_evpid(w, w->count - 1, 1), false);
+	}
+	act_wait(w);
+	act_sync(w, true);
+}
+
+/* It fails a second time, when they have been made anew; file by file. */
+static void
+run_doubt(struct work *w)
+{
+	static const struct qtrace_fault fault = { "fsync", "queue/", 3, 2, 5 };
+	unsigned i;
+
+	act_persist(w, 2, 700);
+	act_change(w, act_evpid(w, 0, 1), 2, true);
+	act_turns(w, 20);
+	qtrace_fault(0, &fault);
 	act_sync(w, false);
+	for (i = 0; i < 5; i++) {
+		act_persist(w, 1, 700);
+		act_change(w, act_evpid(w, 1 + i, 1), 2, i % 2 == 0);
+	}
+	act_persist(w, 1, 9000);
+	act_done(w, act_evpid(w, w->count - 1, 1), true);
+	act_wait(w);
+	act_turns(w, 100);
+	act_change(w, act_evpid(w, 0, 1), 3, true);
 }
 
 /* A process that was killed in the middle of it all. */
@@ -480,7 +506,17 @@ const struct workload workloads[] = {
 	    .before = before_files,
 	    .run = run_distrust,
 	    .segments = 4,
+	    .large = 6000,
 	    .settle_ms = 5 },
+	{ .name = "doubt",
+	    .before = before_files,
+	    .run = run_doubt,
+	    .segments = 4,
+	    .large = 6000,
+	    .settle_ms = 5,
+	    .sync_files = true,
+	    .compression = 1,
+	    .seal = true },
 	{ .name = "restart",
 	    .before = before_restart,
 	    .run = run_restart,
@@ -555,76 +591,3 @@ const struct workload workloads[] = {
 };
 
 const size_t workload_count = sizeof(workloads) / sizeof(workloads[0]);
-
-void
-workload_options(const struct workload *wl, struct queue_options *o)
-{
-	memset(o, 0, sizeof(*o));
-	o->segments = wl->segments;
-	o->journal_size = (uint64_t)wl->segments * SEGMENT;
-	o->large = wl->large;
-	o->settle_ms = wl->settle_ms;
-	o->sync_files = wl->sync_files;
-	o->reserve_percent = UINT_MAX;
-	o->compression = wl->compression;
-	o->seal = wl->seal;
-	if (wl->seal && (o->keys = workload_keys()) == NULL) {
-		puts("qcrash: the key ring is refused");
-		_exit(3);
-	}
-}
-
-static void
-quiet(void)
-{
-	int fd = open("/dev/null", O_RDWR);
-
-	if (fd != -1 && getenv("QCRASH_VERBOSE") == NULL)
-		(void)dup2(fd, STDERR_FILENO);
-	log_open("qcrash", true);
-}
-
-void
-workload_before(const struct workload *wl, const char *dir,
-    struct qtrace_log *log, uint64_t seed)
-{
-	struct work *w = calloc(1, sizeof(*w));
-
-	if (w == NULL)
-		_exit(4);
-	(void)mkdir(dir, 0700);
-	quiet();
-	qtrace_seed(seed);
-	qtrace_start(log, dir);
-	w->wl = wl;
-	if (wl->before != NULL) {
-		act_open(w, dir);
-		wl->before(w);
-		if (!wl->cut)
-			act_close(w);
-	}
-	qtrace_freeze();
-	_exit(0);
-}
-
-void
-workload_run(const struct workload *wl, const char *dir, struct qtrace_log *log,
-    const struct qtrace_log *before, uint64_t seed)
-{
-	struct work *w = calloc(1, sizeof(*w));
-
-	if (w == NULL)
-		_exit(4);
-	quiet();
-	qtrace_seed(seed + 1);
-	qtrace_slow(FLUSH_US);
-	qtrace_start(log, dir);
-	w->wl = wl;
-	act_recall(w, before);
-	act_open(w, dir);
-	wl->run(w);
-	if (wl->stop)
-		act_close(w);
-	qtrace_freeze();
-	_exit(0);
-}
