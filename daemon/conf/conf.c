@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "daemon/conf/lex.h"
@@ -193,6 +194,17 @@ conf_action(const struct conf *c, const char *name)
 		if (c->actions[i].name != NULL &&
 		    strcmp(c->actions[i].name, name) == 0)
 			return &c->actions[i];
+	return NULL;
+}
+
+const struct conf_pki *
+conf_pki(const struct conf *c, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < c->npkis; i++)
+		if (strcasecmp(c->pkis[i].name, name) == 0)
+			return &c->pkis[i];
 	return NULL;
 }
 

@@ -37,6 +37,96 @@ struct conf_table {
 	unsigned line;
 };
 
+struct conf_pair {
+	char *key, *value; /* value "": none */
+};
+
+/* A table as the mta sees it: its contents, read by the parent. */
+struct conf_list {
+	char *table; /* its name; NULL: one value, given in place */
+	struct conf_pair *pairs;
+	size_t n;
+};
+
+enum conf_transport {
+	CONF_SMTP,
+	CONF_SMTPS, /* TLS from the first octet */
+	CONF_LMTP
+};
+
+enum conf_tls {
+	CONF_TLS_TRY, /* STARTTLS when it is offered, in clear when it fails */
+	CONF_TLS_NONE, /* no-tls */
+	CONF_TLS_MUST, /* tls, or what the URL says: never in clear */
+	CONF_TLS_VERIFY /* and the certificate is verified */
+};
+
+struct conf_url { /* of relay via: smtp+tls+auth://label@host:port */
+	enum conf_transport transport;
+	bool tls; /* smtp+tls and tls: STARTTLS is a must */
+	char *label; /* +auth: the key of its credentials; NULL: none */
+	char *host; /* name or [address]; NULL: path */
+	uint16_t port;
+	char *path; /* of a unix socket: lmtp:///PATH */
+};
+
+/* How an action of kind CONF_RELAY relays. */
+struct conf_relay {
+	struct conf_url *urls; /* via; equal alternatives; none: by MX */
+	size_t nurls; /* of a table: filled in the mta's slice alone */
+	char *via; /* the table they come from; NULL: one is given */
+	struct conf_list source; /* keys: addresses we connect from; n 0: the
+				  * system chooses */
+	struct conf_list helo; /* keys: our addresses, values: names; in place:
+				* one pair with the key "" */
+	struct conf_list auth; /* keys: labels, values: user:password */
+	char *as; /* user@domain, user or @domain; NULL */
+	bool backup; /* only to MX that are better than we are, */
+	char *backup_name; /* who stand there as; NULL: the host's name */
+	enum conf_tls tls;
+	char *protocols, *ciphers; /* OpenSSL's words; NULL: the defaults */
+	char *pki; /* whose certificate is shown; NULL: that of the name said
+		    * at EHLO, when there is one */
+	char *ca; /* file of those trusted; NULL: the system's */
+	char *ca_pem; /* its contents, in the mta's slice */
+};
+
+struct conf_pki {
+	char *name; /* of the host it stands for */
+	char *certificate, *key; /* files */
+	char *certificate_pem, *key_pem; /* contents, in the mta's slice */
+	unsigned line;
+};
+
+/* limit mta [for domain D|<t>] KEY VALUE; the last that fits decides. */
+enum conf_limit_key {
+	CONF_LIMIT_HOST, /* max-connections-per-host: 10 */
+	CONF_LIMIT_ROUTE, /* max-connections-per-route: 5 */
+	CONF_LIMIT_SOURCE, /* max-connections-per-source: 100 */
+	CONF_LIMIT_RELAY, /* max-connections-per-relay: 100 */
+	CONF_LIMIT_DOMAIN, /* max-connections-per-domain: 100 */
+	CONF_LIMIT_MESSAGES, /* messages-per-connection: 100 */
+	CONF_LIMIT_RECIPIENTS, /* recipients-per-transaction: 100 */
+	CONF_LIMIT_REJECTS, /* rejects-in-a-row: 25 */
+	CONF_LIMIT_FRUITLESS, /* transactions-without-recipient: 10 */
+	CONF_LIMIT_ROUTE_DELAY, /* route-delay: 5 s, between connections */
+	CONF_LIMIT_DISCONNECT_DELAY, /* disconnect-delay: 3 s */
+	CONF_LIMIT_RELAY_DELAY, /* relay-delay: 2 s */
+	CONF_LIMIT_KEEPALIVE, /* keep-alive: 10 s */
+	CONF_LIMIT_PENALTY, /* penalty: 30 s, times the square of p */
+	CONF_LIMIT_PENALTY_MAX, /* penalty-max: 1 h */
+	CONF_LIMIT_ASIDE, /* put-aside: 400 s */
+	CONF_LIMITS
+};
+
+struct conf_limit {
+	char *domain; /* "*.d" for those below; NULL: all */
+	struct conf_list domains; /* of a table; n 0 unless in a slice */
+	enum conf_limit_key key;
+	uint32_t value; /* connections and the like, or seconds */
+	unsigned line;
+};
+
 enum conf_action_kind {
 	CONF_RELAY,
 	CONF_MAILDIR,
@@ -50,6 +140,7 @@ struct conf_action {
 	char *owner; /* runs the agent; NULL: the destination user */
 	char *via_host; /* relay via: host or [address]; NULL: by MX */
 	uint16_t via_port;
+	struct conf_relay relay;
 	uint32_t ttl; /* seconds; 0: the queue's */
 };
 
@@ -115,6 +206,12 @@ struct conf {
 	unsigned max_sessions, max_sessions_per_client; /* 2000, 200 */
 	uint32_t idle_timeout; /* seconds: 300 */
 	unsigned mta_max_per_host; /* connections: 10 */
+	struct conf_limit *limits;
+	size_t nlimits;
+	struct conf_pki *pkis;
+	size_t npkis;
+	char *trust_anchor; /* file of DS or DNSKEY records; NULL: none */
+	char *trust_anchor_text; /* its contents, in the dns role's slice */
 	struct sockaddr_storage *resolvers; /* none: the system's */
 	size_t nresolvers;
 
@@ -137,6 +234,12 @@ int conf_print(const struct conf *c, enum role who, struct buf *b);
 /* NULL when there is none of that name. */
 const struct conf_action *conf_action(const struct conf *c, const char *name);
 const struct conf_table *conf_table(const struct conf *c, const char *name);
+/* What holds for mail to a domain; NULL: for no domain in particular. */
+uint32_t conf_limit(
+    const struct conf *c, const char *domain, enum conf_limit_key key);
+const char *conf_limit_name(enum conf_limit_key key);
+bool conf_limit_seconds(enum conf_limit_key key); /* or a count */
+const struct conf_pki *conf_pki(const struct conf *c, const char *name);
 /* What an action means, in the words of the file: relay via "smtp://..." */
 const char *conf_action_text(
     const struct conf_action *a, char *dst, size_t size);

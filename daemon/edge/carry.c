@@ -1,5 +1,7 @@
 #include "daemon/edge/carry.h"
 
+#include <string.h>
+
 void
 carry_task_put(struct buf *b, const struct carry_task *m)
 {
@@ -78,6 +80,8 @@ carry_outcome_put(struct buf *b, const struct carry_outcome *m)
 	pack_str(b, m->status);
 	pack_str(b, m->remote);
 	pack_u32(b, m->delay);
+	pack_bool(b, m->destination);
+	pack_bool(b, m->step);
 }
 
 int
@@ -88,5 +92,54 @@ carry_outcome_get(struct unpack *u, struct carry_outcome *m)
 	m->status = unpack_str(u);
 	m->remote = unpack_str(u);
 	m->delay = unpack_u32(u);
+	m->destination = unpack_bool(u);
+	m->step = unpack_bool(u);
+	return unpack_done(u);
+}
+
+void
+carry_steer_put(struct buf *b, const struct carry_steer *m)
+{
+	pack_u32(b, m->ticket);
+	pack_bool(b, m->pause);
+	pack_u8(b, (uint8_t)m->part);
+	pack_str(b, m->name);
+	pack_i64(b, m->until);
+	pack_u32(b, m->uid);
+	pack_str(b, m->reason);
+}
+
+int
+carry_steer_get(struct unpack *u, struct carry_steer *m)
+{
+	m->ticket = unpack_u32(u);
+	m->pause = unpack_bool(u);
+	m->part = unpack_enum(u, CARRY_PARTS);
+	m->name = unpack_str(u);
+	m->until = unpack_i64(u);
+	m->uid = unpack_u32(u);
+	m->reason = unpack_str(u);
+	if (unpack_done(u) == -1)
+		return -1;
+	return strlen(m->name) > CARRY_NAME_MAX ||
+		strlen(m->reason) > CARRY_REASON_MAX
+	    ? -1
+	    : 0;
+}
+
+void
+carry_steered_put(struct buf *b, const struct carry_steered *m)
+{
+	pack_u32(b, m->ticket);
+	pack_bool(b, m->done);
+	pack_str(b, m->text);
+}
+
+int
+carry_steered_get(struct unpack *u, struct carry_steered *m)
+{
+	m->ticket = unpack_u32(u);
+	m->done = unpack_bool(u);
+	m->text = unpack_str(u);
 	return unpack_done(u);
 }

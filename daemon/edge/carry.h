@@ -5,6 +5,10 @@
  *                     as texts; BODY: a piece that was wanted
  * carrier -> spooler  WANT: the next piece of a body; OUTCOME, one for each
  *                     envelope of each task, in any order
+ * mta -> spooler      STEER: a pause of part of the outgoing mail, to be kept
+ *                     across restarts, or its end; answered by STEERED once it
+ *                     is on disk
+ * spooler -> mta      STEER: each pause that is in force, before the first TASK
  *
  * A task stays the carrier's until its last outcome. Pieces are asked for from
  * offset 0 on, the next when the last has come (they are read by several
@@ -20,7 +24,9 @@ enum carry_type {
 	CARRY_TASK = 0x0500,
 	CARRY_WANT,
 	CARRY_BODY,
-	CARRY_OUTCOME
+	CARRY_OUTCOME,
+	CARRY_STEER,
+	CARRY_STEERED
 };
 
 #define CARRY_PIECE (64u * 1024)
@@ -65,8 +71,39 @@ struct carry_outcome {
 	const char *remote; /* "mx1.example.org [198.51.100.7]", an agent's
 			     * name, or "" */
 	uint32_t delay; /* seconds, for UNTRIED; 0 otherwise */
+	bool destination; /* LATER and UNTRIED: it was not the envelope's fault;
+			   * it is tried at once when its destination takes
+			   * other mail */
+	bool step; /* LATER: the next attempt comes one step later than usual */
 };
 
+enum carry_part {
+	CARRY_ROUTE, /* name: source and address, as `show routes` prints them */
+	CARRY_SOURCE, /* name: an address of ours */
+	CARRY_RELAY, /* name: a relay's, a domain for one */
+	CARRY_PARTS
+};
+struct carry_steer {
+	uint32_t ticket; /* the mta's; 0 from the spooler */
+	bool pause; /* false: its end */
+	enum carry_part part;
+	const char *name; /* at most CARRY_NAME_MAX octets, printable */
+	int64_t until; /* wall clock, 0: until it is resumed */
+	uint32_t uid; /* who asked */
+	const char *reason; /* at most CARRY_REASON_MAX octets */
+};
+#define CARRY_NAME_MAX 512
+#define CARRY_REASON_MAX 256
+struct carry_steered {
+	uint32_t ticket;
+	bool done; /* false: text says why not */
+	const char *text;
+};
+
+void carry_steer_put(struct buf *b, const struct carry_steer *m);
+int carry_steer_get(struct unpack *u, struct carry_steer *m);
+void carry_steered_put(struct buf *b, const struct carry_steered *m);
+int carry_steered_get(struct unpack *u, struct carry_steered *m);
 void carry_task_put(struct buf *b, const struct carry_task *m);
 /* Leaves the unpacker at the texts: carry_text_get() m->n times, then
  * unpack_done(). */

@@ -7,6 +7,7 @@ name_ask_put(struct buf *b, const struct name_ask *m)
 {
 	pack_u32(b, m->ticket);
 	pack_u8(b, (uint8_t)m->kind);
+	pack_u16(b, m->port);
 	pack_str(b, m->name);
 }
 
@@ -15,6 +16,7 @@ name_ask_get(struct unpack *u, struct name_ask *m)
 {
 	m->ticket = unpack_u32(u);
 	m->kind = unpack_enum(u, NAME_KINDS);
+	m->port = unpack_u16(u);
 	m->name = unpack_str(u);
 	return unpack_done(u);
 }
@@ -59,6 +61,28 @@ name_host_put(struct buf *b, const struct name_host *h)
 	for (i = 0; i < h->n; i++)
 		pack_bytes(b, h->addresses[i].octets,
 		    octets_of(h->addresses[i].family));
+	pack_bool(b, h->secure);
+	pack_u8(b, (uint8_t)h->tlsa);
+	pack_str(b, h->base);
+	pack_str(b, h->text);
+	pack_u8(b, h->nrecords);
+	for (i = 0; i < h->nrecords; i++) {
+		pack_u8(b, h->records[i].usage);
+		pack_u8(b, h->records[i].selector);
+		pack_u8(b, h->records[i].matching);
+		pack_bytes(b, h->records[i].data, h->records[i].len);
+	}
+}
+
+static void
+get_record(struct unpack *u, struct name_record *r)
+{
+	r->usage = unpack_u8(u);
+	r->selector = unpack_u8(u);
+	r->matching = unpack_u8(u);
+	r->data = unpack_bytes(u, &r->len);
+	if (r->len > NAME_RECORD_MAX)
+		u->bad = true;
 }
 
 int
@@ -81,5 +105,12 @@ name_host_get(struct unpack *u, struct name_host *h)
 		h->addresses[i].family = len == 4 ? 4 : 6;
 		memcpy(h->addresses[i].octets, octets, len);
 	}
+	h->secure = unpack_bool(u);
+	h->tlsa = unpack_enum(u, NAME_TLSAS);
+	h->base = unpack_str(u);
+	h->text = unpack_str(u);
+	h->nrecords = unpack_enum(u, NAME_RECORDS + 1);
+	for (i = 0; i < h->nrecords; i++)
+		get_record(u, &h->records[i]);
 	return u->bad ? -1 : 0;
 }

@@ -13,6 +13,8 @@ enum name_type {
 
 #define NAME_HOSTS 100 /* of one answer; more are left out */
 #define NAME_ADDRESSES 16 /* of one host */
+#define NAME_RECORDS 16 /* TLSA, of one host */
+#define NAME_RECORD_MAX 8192 /* octets of one: a certificate at most */
 
 enum name_kind {
 	NAME_MX, /* MX, or the domain itself when it has none; with addresses */
@@ -23,6 +25,7 @@ enum name_kind {
 struct name_ask {
 	uint32_t ticket;
 	enum name_kind kind;
+	uint16_t port; /* TLSA records are asked for with it (RFC 7672) */
 	const char *name;
 };
 
@@ -42,6 +45,21 @@ struct name_answer {
 	uint16_t n; /* hosts that follow, in order of preference */
 };
 
+/* What the DNS says of TLS at a host (RFC 7672 section 2.2). */
+enum name_tlsa {
+	NAME_TLSA_NONE, /* not secure, or no records: DANE says nothing */
+	NAME_TLSA_USABLE, /* TLS, and the certificate must match a record */
+	NAME_TLSA_UNUSABLE, /* TLS, not authenticated: no record is usable */
+	NAME_TLSA_TROUBLE, /* bogus or no answer: the host must not be used */
+	NAME_TLSAS
+};
+
+struct name_record {
+	uint8_t usage, selector, matching;
+	const uint8_t *data;
+	size_t len;
+};
+
 struct name_host {
 	uint16_t preference;
 	const char *name; /* without the final dot, lower case */
@@ -50,6 +68,12 @@ struct name_host {
 		uint8_t family; /* 4 or 6 */
 		uint8_t octets[16];
 	} addresses[NAME_ADDRESSES];
+	bool secure; /* name and addresses were validated by DNSSEC */
+	enum name_tlsa tlsa;
+	const char *base; /* the TLSA base domain: the name to be verified */
+	const char *text; /* of TROUBLE: why */
+	uint8_t nrecords;
+	struct name_record records[NAME_RECORDS]; /* usable ones */
 };
 
 void name_ask_put(struct buf *b, const struct name_ask *m);

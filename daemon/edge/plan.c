@@ -6,6 +6,7 @@ plan_settled_put(struct buf *b, const struct plan_settled *m)
 	pack_u64(b, m->evpid);
 	pack_u8(b, (uint8_t)m->result);
 	pack_i64(b, m->due);
+	pack_bool(b, m->destination);
 }
 
 int
@@ -14,6 +15,7 @@ plan_settled_get(struct unpack *u, struct plan_settled *m)
 	m->evpid = unpack_u64(u);
 	m->result = unpack_enum(u, PLAN_RESULTS);
 	m->due = unpack_i64(u);
+	m->destination = unpack_bool(u);
 	return unpack_done(u);
 }
 

@@ -60,6 +60,8 @@ struct plan_settled {
 	uint64_t evpid;
 	enum plan_result result;
 	int64_t due;
+	bool destination; /* GONE: its destination took it, so what waits for
+			   * that is tried at once; AGAIN: it waits for that */
 };
 enum plan_verb_kind {
 	PLAN_HOLD,

@@ -44,6 +44,17 @@ enum query_what {
 	QUERY_RELOAD, /* parent */
 	QUERY_STOP, /* parent */
 	QUERY_UNCORRUPT, /* spooler: args ids */
+	QUERY_ROUTES, /* mta; arg "why" or none */
+	QUERY_HOSTSTATS, /* mta */
+	QUERY_RELAYS, /* mta */
+	QUERY_SESSIONS, /* mta */
+	QUERY_LIMITS, /* mta: arg a domain, or none */
+	QUERY_STEER, /* mta: args route, source or relay, its name, and for a
+		      * pause the seconds it lasts, 0 for ever */
+	QUERY_UNSTEER, /* the end of one */
+	QUERY_EXPLAIN_RULE, /* lookup: args recipient, sender */
+	QUERY_EXPLAIN_RELAY, /* mta: args action, recipient */
+	QUERY_WHY, /* spooler: arg id; what the envelope itself says */
 	QUERY_WHATS
 };
 

@@ -221,7 +221,7 @@ known(struct rig *r, unsigned from, unsigned to, uint32_t key, int64_t due)
 static void
 settled(struct rig *r, uint64_t evpid, enum plan_result result, int64_t due)
 {
-	struct plan_settled m = { evpid, result, due };
+	struct plan_settled m = { evpid, result, due, false };
 
 	plan_settled_put(peer_begin(r->spooler), &m);
 	peer_send(r->spooler, PLAN_SETTLED);
