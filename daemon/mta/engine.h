@@ -92,6 +92,7 @@ struct engine {
 	size_t nown;
 	uint16_t mx_port; /* 25, but for tests */
 	unsigned most; /* connections in all */
+	unsigned configured; /* how often: limits are looked up anew */
 	uint64_t now; /* ms */
 	int64_t wall; /* seconds since the epoch */
 	bool stopped; /* no new work */
@@ -153,10 +154,20 @@ bool engine_resume(struct engine *e, enum carry_part part, const char *name);
 /* What is disabled may be used at once: `resume route all`. */
 unsigned engine_enable_all(struct engine *e);
 
+/* Frees a transaction with what it refers to. */
+void engine_drop(struct engine *e, struct transaction *t);
+/* The same outcome for all that is open in it; takes it. */
+void engine_settle(struct engine *e, struct transaction *t,
+    const struct carry_outcome *o, const char *relay);
+/* To the destination of its alternative, or of the next that may be used; mx:
+ * its domain, for those that go by it. Takes it. */
+void engine_place(
+    struct engine *e, struct transaction *t, const struct target *mx);
+/* On to its next alternative, if it has one left. */
+bool engine_next(struct engine *e, struct transaction *t);
+
 /* One recipient's outcome, to the spooler and the counters. */
 void engine_outcome(struct engine *e, const struct engine_outcome *o);
-uint32_t engine_limit(
-    const struct engine *e, const struct domain *d, enum conf_limit_key key);
 int64_t engine_wall_at(const struct engine *e, uint64_t at);
 
 #endif

@@ -13,8 +13,10 @@
 
 struct connector;
 struct engine;
+struct host;
 struct relay;
 struct route;
+struct steering;
 struct waiting;
 
 enum pace_kind {
@@ -52,10 +54,13 @@ struct pace {
 	struct waiting *line; /* to wait in, or NULL */
 	const struct route *route; /* whose it is, or NULL */
 	const struct connector *connector;
+	const struct host *host;
 };
 
 bool pace_is_limit(enum pace_kind kind);
-bool pace_is_free(enum pace_kind kind);
+
+/* When a pause is over, by the engine's clock; UINT64_MAX: it is resumed. */
+uint64_t pace_pause_end(const struct engine *e, const struct steering *s);
 
 /* For one more connection of a relay at all, then by a route of it. */
 struct pace pace_relay(const struct engine *e, const struct relay *r);
