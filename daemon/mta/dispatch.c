@@ -4,7 +4,9 @@
 #include <stdlib.h>
 
 #include "daemon/mta/conn.h"
+#include "daemon/mta/policy.h"
 #include "lib/base/hmap.h"
+#include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/base/mono.h"
 
@@ -28,6 +30,8 @@ struct link {
 struct dispatch {
 	struct relays *relays;
 	struct conn_env env;
+	struct policy *policy;
+	const char *hostname;
 	unsigned per_host;
 	unsigned most; /* connections in all */
 	struct hmap *streams; /* link */
@@ -154,15 +158,42 @@ on_ready(void *arg)
 }
 
 static void
+on_accepted(void *arg, const struct transaction *t, unsigned i)
+{
+	(void)arg;
+	(void)t;
+	(void)i;
+}
+
+static bool
 on_settle(void *arg, const struct transaction *t, unsigned i,
-    enum carry_result result, const char *status)
+    enum carry_result result, enum conn_phase phase, const char *status)
 {
 	struct link *l = arg;
 	struct relays *rs = l->all->relays;
 
+	(void)phase;
 	if (result == CARRY_DONE)
 		l->host->delivered++;
 	rs->ops->outcome(rs->arg, t, i, result, status, l->host->label);
+	return true;
+}
+
+/* Those that were one too many make a transaction of their own. */
+static struct transaction *
+spared(const struct transaction *t)
+{
+	struct transaction *rest =
+	    transaction_new(t->relay, t->msgid, t->size, t->sender);
+	const struct transaction_rcpt *r;
+	unsigned i;
+
+	for (i = 0; i < t->n; i++) {
+		r = &t->rcpts[i];
+		if (r->state == TRANSACTION_SPARED)
+			transaction_add(rest, r->evpid, r->address, r->arrived);
+	}
+	return rest;
 }
 
 static void
@@ -172,10 +203,13 @@ on_over(void *arg, struct transaction *t, bool stale)
 
 	hmap_del(l->all->streams, l->stream);
 	l->stream = 0;
-	if (stale)
+	if (stale) {
 		relay_put_back(t->relay, t);
-	else
-		transaction_free(t);
+		return;
+	}
+	if (t->open > 0 && l->all->stopped == NULL)
+		relay_put_back(t->relay, spared(t));
+	transaction_free(t);
 }
 
 static void
@@ -215,8 +249,9 @@ close_link(struct link *l)
 }
 
 static void
-on_closed(void *arg, const char *error)
+on_closed(void *arg, const struct conn_closed *why)
 {
+	const char *error = why->ready ? NULL : why->status;
 	struct link *l = arg;
 	struct host *h = l->host;
 	struct relay *r;
@@ -235,13 +270,22 @@ on_closed(void *arg, const char *error)
 	close_link(l);
 }
 
-static const struct conn_ops conn_ops = { on_ready, on_settle, on_over, on_want,
-	on_leaving, on_closed };
+static const struct conn_ops conn_ops = { on_ready, on_accepted, on_settle,
+	on_over, on_want, on_leaving, on_closed };
 
 static void
 open_link(struct dispatch *d, struct relay *r, struct host *h)
 {
 	struct link *l = mem_zalloc(sizeof(*l));
+	struct conn_way way = { .policy = d->policy,
+		.addr = h->addr,
+		.addrlen = h->addrlen,
+		.label = h->label,
+		.name = "",
+		.helo = d->hostname,
+		.messages = 100,
+		.recipients = TRANSACTION_RCPTS,
+		.keepalive_ms = 5000 };
 
 	l->all = d;
 	l->host = h;
@@ -253,7 +297,7 @@ open_link(struct dispatch *d, struct relay *r, struct host *h)
 	r->bound++;
 	TAILQ_INSERT_TAIL(&d->links, l, entry);
 	d->counts.connections++;
-	l->conn = conn_open(&d->env, h, l);
+	l->conn = conn_open(&d->env, &way, l);
 }
 
 static enum route_verdict
@@ -359,7 +403,14 @@ dispatch_new(struct event_base *base, struct relays *relays)
 void
 dispatch_configure(struct dispatch *d, const struct dispatch_limits *limits)
 {
-	d->env.hostname = limits->hostname;
+	static const struct conf_relay plain;
+	char why[POLICY_WHY_MAX];
+
+	policy_unref(d->policy);
+	d->policy = policy_new(limits->conf, &plain, NULL, why);
+	if (d->policy == NULL)
+		fatal("%s", why);
+	d->hostname = limits->hostname;
 	d->env.deadline_ms = limits->deadline_ms;
 	d->per_host = limits->per_host;
 	d->most = limits->connections;

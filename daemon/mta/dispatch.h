@@ -13,9 +13,11 @@
 #include "daemon/edge/carry.h"
 #include "daemon/mta/relay.h"
 
+struct conf;
 struct dispatch;
 
 struct dispatch_limits {
+	const struct conf *conf; /* lent */
 	const char *hostname; /* for EHLO; lent */
 	unsigned per_host, connections;
 	uint32_t deadline_ms; /* of tests; 0: none */
