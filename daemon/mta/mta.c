@@ -389,7 +389,8 @@ static void
 configure(void *arg, const struct conf *conf)
 {
 	struct mta *m = arg;
-	struct dispatch_limits limits = { .hostname = conf->hostname,
+	struct dispatch_limits limits = { .conf = conf,
+		.hostname = conf->hostname,
 		.per_host = conf->mta_max_per_host,
 		.connections = most_connections(),
 		.deadline_ms = m->deadline_ms };

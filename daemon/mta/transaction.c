@@ -1,6 +1,7 @@
 #include "daemon/mta/transaction.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/base/mem.h"
 
@@ -42,6 +43,7 @@ transaction_add(
 		t->rcpts = mem_rearray(t->rcpts, t->room, sizeof(*t->rcpts));
 	}
 	r = &t->rcpts[t->n++];
+	memset(r, 0, sizeof(*r));
 	r->evpid = evpid;
 	r->address = mem_strdup(address);
 	r->arrived = arrived;

@@ -22,6 +22,7 @@ struct relay;
 enum transaction_state {
 	TRANSACTION_OPEN,
 	TRANSACTION_ACCEPTED, /* by the reply to its RCPT */
+	TRANSACTION_SPARED, /* one too many for the host: not tried */
 	TRANSACTION_SETTLED /* its outcome was told */
 };
 
