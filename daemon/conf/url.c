@@ -33,11 +33,19 @@ static const char known[] = "smtp, smtp+tls, tls, smtps, lmtp, and +auth "
 			    "behind those with tls and smtps";
 static const char auth_mark[] = "+auth";
 
+/* What stands before an @ is not shown: some write passwords there. */
 static bool
 refuse(char *why, size_t size, const char *what, const char *text)
 {
-	char shown[100];
+	const char *s = strstr(text, "://"), *at;
+	char shown[100], hidden[100];
 
+	at = s != NULL ? strrchr(s, '@') : NULL;
+	if (at != NULL && at != s + 3) {
+		snprintf(hidden, sizeof(hidden), "%.*s://...%s",
+		    (int)(s - text < 40 ? s - text : 40), text, at);
+		text = hidden;
+	}
 	snprintf(why, size, "\"%s\" %s",
 	    text_printable(shown, sizeof(shown), text), what);
 	return false;
