@@ -16,7 +16,7 @@
 
 #include "daemon/conf/conf.h"
 #include "daemon/conf/lines.h"
-#include "daemon/conf/list.h"
+#include "daemon/conf/pairs.h"
 #include "daemon/conf/pem.h"
 #include "daemon/conf/url.h"
 #include "lib/base/hmap.h"
@@ -89,7 +89,7 @@ slurp(int fd, size_t max, size_t *len, char why[PEM_WHY_MAX])
 			continue;
 		if (n == -1) {
 			snprintf(why, PEM_WHY_MAX, "%s", strerror(errno));
-			list_wipe(text);
+			pairs_wipe(text);
 			return NULL;
 		}
 		*len += (size_t)n;
@@ -286,7 +286,7 @@ read_pem(struct supply *s, const char *place, const char *word,
 	if (ok)
 		return pem;
 	fault(s, place, word, path, why);
-	list_wipe(pem);
+	pairs_wipe(pem);
 	return NULL;
 }
 
@@ -370,7 +370,7 @@ conf_supply(
 
 	supply_tables(&s);
 	/* Those given in place were checked when they were read. */
-	list_fill(c, on_list, &s);
+	pairs_fill(c, on_list, &s);
 	for (i = 0; i < c->npkis; i++)
 		supply_pki(&s, &c->pkis[i]);
 	for (i = 0; i < c->nactions; i++)
