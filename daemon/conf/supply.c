@@ -18,7 +18,6 @@
 #include "daemon/conf/lines.h"
 #include "daemon/conf/pairs.h"
 #include "daemon/conf/pem.h"
-#include "daemon/conf/url.h"
 #include "lib/base/hmap.h"
 #include "lib/base/mem.h"
 #include "lib/base/text.h"
@@ -138,6 +137,7 @@ struct rows {
 	struct conf_table *t;
 	struct hmap *known;
 	size_t room;
+	bool urls;
 };
 
 static void
@@ -149,7 +149,7 @@ on_row(void *arg, const char *key, const char *value)
 	uint64_t hash;
 
 	/* A URL without its quotes ends as a key at its first colon. */
-	if (strncmp(value, "//", 2) == 0 && url_is_scheme(key, strlen(key))) {
+	if (r->urls && strncmp(value, "//", 2) == 0) {
 		whole = mem_printf("%s:%s", key, value);
 		value = "";
 	} else {
@@ -177,10 +177,24 @@ on_row(void *arg, const char *key, const char *value)
 	free(folded);
 }
 
+static bool
+holds_urls(const struct conf *c, const struct conf_table *t)
+{
+	const char *via;
+	size_t i;
+
+	for (i = 0; i < c->nactions; i++) {
+		via = c->actions[i].relay.via;
+		if (via != NULL && strcmp(via, t->name) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void
 read_table(struct supply *s, struct conf_table *t)
 {
-	struct rows r = { .t = t };
+	struct rows r = { .t = t, .urls = holds_urls(s->conf, t) };
 	char why[PEM_WHY_MAX], text[PEM_WHY_MAX + 20], *whole;
 	size_t len;
 
