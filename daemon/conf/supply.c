@@ -31,6 +31,7 @@ struct supply {
 	void (*report)(void *, const char *);
 	void *arg;
 	bool ok;
+	bool rows_ok; /* of all tables */
 	size_t total;
 };
 
@@ -326,7 +327,8 @@ supply_relay(struct supply *s, struct conf_action *a)
 	if (known_and_empty(s->conf, r->source.table))
 		fault(s, a->place, "source", r->source.table,
 		    "is an empty table");
-	check_labels(s, a);
+	if (s->rows_ok)
+		check_labels(s, a);
 	if (r->protocols != NULL && !pem_protocols_ok(r->protocols))
 		fault(s, a->place, "protocols", r->protocols,
 		    "is not understood: such as \"TLSv1.2, TLSv1.3\"");
@@ -385,6 +387,7 @@ conf_supply(
 	supply_tables(&s);
 	/* Those given in place were checked when they were read. */
 	pairs_fill(c, on_list, &s);
+	s.rows_ok = s.ok;
 	for (i = 0; i < c->npkis; i++)
 		supply_pki(&s, &c->pkis[i]);
 	for (i = 0; i < c->nactions; i++)
