@@ -44,8 +44,7 @@ touch(struct engine *e, struct destination *d)
 }
 
 struct destination *
-destination_get(
-    struct engine *e, struct manner *m, const struct target *t)
+destination_get(struct engine *e, struct manner *m, const struct target *t)
 {
 	struct destination *d = destination_find(e, m, t), *old;
 
@@ -189,8 +188,8 @@ add_host(struct engine *e, const struct destination *d, struct found *f,
 		a = &f->a[f->n];
 		a->host = host_get(e->hosts, h->name, h->addresses[k].family,
 		    h->addresses[k].octets, d->target.port);
-		a->name = mem_strdup(
-		    d->target.kind == TARGET_LITERAL ? "" : h->name);
+		a->name =
+		    mem_strdup(d->target.kind == TARGET_LITERAL ? "" : h->name);
 		a->preference = h->preference;
 		if (dane && h->tlsa == NAME_TLSA_TROUBLE)
 			a->trouble = mem_strdup(h->text);
@@ -218,8 +217,8 @@ set_text(const struct destination *d, const struct found *f)
 	for (i = 0; i < f->n; i++)
 		if (i == 0 || strcmp(f->a[i].name, f->a[i - 1].name) != 0)
 			len += (size_t)snprintf(text + len, room - len,
-			    "%s%u %s", i == 0 ? "" : ", ",
-			    f->a[i].preference, f->a[i].name);
+			    "%s%u %s", i == 0 ? "" : ", ", f->a[i].preference,
+			    f->a[i].name);
 	return text;
 }
 
@@ -253,9 +252,8 @@ found(struct engine *e, struct destination *d, const struct name_host *hosts,
 		add_host(e, d, &f, order[i]);
 	/* A host that the configuration names may be ourselves: whoever writes
 	 * that knows. */
-	left = d->manner->by_mx
-	    ? target_cut_own(f.preference, f.own, f.n)
-	    : f.n;
+	left =
+	    d->manner->by_mx ? target_cut_own(f.preference, f.own, f.n) : f.n;
 	while (f.n > left) {
 		f.n--;
 		host_release(e->hosts, f.a[f.n].host);

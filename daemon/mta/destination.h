@@ -46,7 +46,8 @@ struct destination *destination_find(
 void destination_ask(struct engine *e, struct destination *d);
 /* hosts only with NAME_FOUND. */
 void destination_resolved(struct engine *e, struct destination *d,
-    enum name_status status, const char *text, const struct name_host *hosts, unsigned n);
+    enum name_status status, const char *text, const struct name_host *hosts,
+    unsigned n);
 void destination_free(struct engine *e, struct destination *d);
 
 #endif

@@ -42,11 +42,11 @@ domain_release(struct engine *e, struct domain *d)
 {
 	if (--d->refs > 0)
 		return;
-	if (d->last == 0 || hmap_count(e->domains) > DOMAIN_MAX || e->now - d->used_at >= DOMAIN_KEPT_MS)
+	if (d->last == 0 || hmap_count(e->domains) > DOMAIN_MAX ||
+	    e->now - d->used_at >= DOMAIN_KEPT_MS)
 		domain_on_timer(e, d);
 	else
-		timer_set(
-		    &e->timers, &d->timer, d->used_at + DOMAIN_KEPT_MS);
+		timer_set(&e->timers, &d->timer, d->used_at + DOMAIN_KEPT_MS);
 }
 
 /* A host of `relay via` is known to the limits without its port. */
@@ -67,8 +67,7 @@ look_up(const struct engine *e, struct domain *d)
 }
 
 uint32_t
-domain_limit(
-    const struct engine *e, struct domain *d, enum conf_limit_key key)
+domain_limit(const struct engine *e, struct domain *d, enum conf_limit_key key)
 {
 	if (d->configured != e->configured)
 		look_up(e, d);

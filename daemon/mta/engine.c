@@ -7,8 +7,8 @@
 #include <strings.h>
 
 #include "daemon/mta/destination.h"
-#include "daemon/mta/domain.h"
 #include "daemon/mta/dispatch.h"
+#include "daemon/mta/domain.h"
 #include "daemon/mta/pick.h"
 #include "lib/base/hmap.h"
 #include "lib/base/mem.h"
@@ -190,8 +190,7 @@ put(struct engine *e, struct destination *d, struct transaction *t)
 }
 
 void
-engine_place(
-    struct engine *e, struct transaction *t, const struct target *mx)
+engine_place(struct engine *e, struct transaction *t, const struct target *mx)
 {
 	const struct target *target;
 	struct manner *m;
@@ -199,8 +198,7 @@ engine_place(
 	for (;;) {
 		m = t->choice->manners[t->nth];
 		target = m->by_mx ? mx : &m->via;
-		if (t->left == 0 ||
-		    !is_down(e, destination_find(e, m, target)))
+		if (t->left == 0 || !is_down(e, destination_find(e, m, target)))
 			break;
 		t->left--;
 		t->nth = (t->nth + 1) % (unsigned)t->choice->n;
@@ -249,6 +247,12 @@ engine_resolved(struct engine *e, uint32_t id, enum name_status status,
 
 	if (d != NULL)
 		destination_resolved(e, d, status, text, hosts, n);
+}
+
+size_t
+engine_questions(const struct engine *e)
+{
+	return hmap_count(e->by_question);
 }
 
 static void

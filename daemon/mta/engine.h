@@ -140,6 +140,7 @@ void engine_add(struct engine *e, const struct engine_recipient *r);
  * destination_resolved(). */
 void engine_resolved(struct engine *e, uint32_t id, enum name_status status,
     const char *text, const struct name_host *hosts, unsigned n);
+size_t engine_questions(const struct engine *e); /* at the dns, open */
 /* Bounded work. Returns when it wants to be called again: ms of its clock,
  * now when there is more to do, UINT64_MAX when nothing waits for time. */
 uint64_t engine_turn(struct engine *e);

@@ -68,8 +68,8 @@ assign(struct link *l, struct relay *r)
 }
 
 void
-link_open(struct engine *e, struct relay *r, struct connector *c,
-    struct route *route)
+link_open(
+    struct engine *e, struct relay *r, struct connector *c, struct route *route)
 {
 	struct link *l = mem_zalloc(sizeof(*l));
 
@@ -196,8 +196,7 @@ must_leave(const struct link *l)
 
 	return route_disabled(r) || steering_holds(r->steering, e->wall) ||
 	    steering_holds(r->source->steering, e->wall) ||
-	    (r->host->skip_until > e->now &&
-		r->host->skip_source == r->source);
+	    (r->host->skip_until > e->now && r->host->skip_source == r->source);
 }
 
 static void
@@ -271,8 +270,8 @@ link_on_settle(struct link *l, const struct transaction *t, unsigned i,
 	bool full;
 
 	host_label(l->route->host, l->route->name, remote);
-	o.relay = l->relay == NULL ? l->domain->name
-				   : relay_name(l->relay, relay);
+	o.relay =
+	    l->relay == NULL ? l->domain->name : relay_name(l->relay, relay);
 	o.carry.evpid = t->rcpts[i].evpid;
 	o.carry.result = result;
 	o.carry.status = status;
@@ -295,8 +294,7 @@ link_on_settle(struct link *l, const struct transaction *t, unsigned i,
 		return !full;
 	}
 	l->rejected_only = false;
-	o.carry.destination =
-	    result == CARRY_LATER && phase == CONN_PHASE_LOST;
+	o.carry.destination = result == CARRY_LATER && phase == CONN_PHASE_LOST;
 	engine_outcome(e, &o);
 	return !route_disabled(l->route);
 }
@@ -359,8 +357,8 @@ link_on_over(struct link *l, struct transaction *t, bool stale)
 	if (l->taken)
 		l->fruitless = 0;
 	else if (!l->rejected_only &&
-	    ++l->fruitless == domain_limit(
-				  e, l->route->domain, CONF_LIMIT_FRUITLESS))
+	    ++l->fruitless ==
+		domain_limit(e, l->route->domain, CONF_LIMIT_FRUITLESS))
 		no_use(l);
 	hand_back(l, t);
 }
@@ -484,8 +482,7 @@ link_on_closed(struct link *l, const struct conn_closed *why)
 		if (r != NULL && why->end != CONN_END_TLS_TRY &&
 		    (!why->ready || route_disabled(l->route))) {
 			relay_attempted(r, why->status,
-			    host_label(l->route->host, l->route->name,
-				remote));
+			    host_label(l->route->host, l->route->name, remote));
 			r->proven = false;
 		}
 		if (r != NULL && !why->ready)

@@ -18,9 +18,11 @@
 
 #define LINK_SHARE 10 /* transactions in a row while others wait for the host */
 
+struct conn;
 struct connector;
 struct domain;
 struct engine;
+struct porter;
 struct relay;
 struct route;
 
@@ -41,7 +43,10 @@ struct link {
 	struct relay *relay; /* served now, or NULL */
 	struct domain *domain; /* whose connection it counts as, or NULL */
 	struct transaction *transaction; /* being carried, or NULL */
-	void *conn; /* the owner's */
+	/* The owner's. */
+	struct porter *porter;
+	struct conn *conn;
+	uint32_t stream;
 	unsigned served; /* transactions in a row for that relay */
 	unsigned messages; /* in all */
 	unsigned fruitless; /* in a row, none of whose mail was taken */

@@ -68,8 +68,8 @@ pace_relay(const struct engine *e, const struct relay *r)
 	if (r->bound >= domain_limit(e, d, CONF_LIMIT_RELAY))
 		return (struct pace){ .kind = PACE_RELAY };
 	if (d->connections >= domain_limit(e, d, CONF_LIMIT_DOMAIN))
-		return (struct pace){ .kind = PACE_DOMAIN,
-			.line = &d->waiting };
+		return (
+		    struct pace){ .kind = PACE_DOMAIN, .line = &d->waiting };
 	if (e->counts.connections >= e->most)
 		return (struct pace){ .kind = PACE_TOTAL,
 			.line = (struct waiting *)&e->waiting };
@@ -89,23 +89,21 @@ gap(const struct engine *e, struct domain *d, enum conf_limit_key key,
 
 /* What the route itself allows. */
 static struct pace
-by_route(const struct engine *e, const struct relay *r,
-    const struct route *route)
+by_route(
+    const struct engine *e, const struct relay *r, const struct route *route)
 {
 	struct pace p = { .kind = PACE_FREE, .line = &route->host->waiting };
 
 	if (steering_holds(route->steering, e->wall))
 		return paused(e, PACE_ROUTE_PAUSED, route->steering);
 	if (route_disabled(route)) {
-		p.kind = route->end == ROUTE_ASIDE ? PACE_ASIDE
-						   : PACE_DISABLED;
+		p.kind = route->end == ROUTE_ASIDE ? PACE_ASIDE : PACE_DISABLED;
 		p.at = route->disabled_until;
 		return p;
 	}
 	if (!TAILQ_EMPTY(&route->idle))
 		return p;
-	if (route->connections >=
-	    domain_limit(e, r->domain, CONF_LIMIT_ROUTE))
+	if (route->connections >= domain_limit(e, r->domain, CONF_LIMIT_ROUTE))
 		p.kind = PACE_ROUTE;
 	else if (!route->validated && route->connections > 0)
 		p.kind = PACE_ROUTE_NEW;
@@ -113,8 +111,7 @@ by_route(const struct engine *e, const struct relay *r,
 		p.kind = PACE_ROUTE_GROWS;
 	if (p.kind != PACE_FREE || (route->validated && route->penalty == 0))
 		return p;
-	if (gap(e, r->domain, CONF_LIMIT_ROUTE_DELAY, route->connect_at,
-		&p.at))
+	if (gap(e, r->domain, CONF_LIMIT_ROUTE_DELAY, route->connect_at, &p.at))
 		p.kind = PACE_ROUTE_DELAY;
 	else if (gap(e, r->domain, CONF_LIMIT_DISCONNECT_DELAY,
 		     route->disconnect_at, &p.at))
@@ -172,8 +169,8 @@ by_state(const struct engine *e, const struct connector *c,
 }
 
 struct pace
-pace_route(struct engine *e, struct relay *r, struct connector *c,
-    size_t address)
+pace_route(
+    struct engine *e, struct relay *r, struct connector *c, size_t address)
 {
 	const struct relay_address *a = &r->addresses[address];
 	const struct route *route = relay_route(e, r, c, address, false);
@@ -182,8 +179,7 @@ pace_route(struct engine *e, struct relay *r, struct connector *c,
 
 	if (p.kind == PACE_FREE && route != NULL)
 		p = by_route(e, r, route);
-	if (p.kind == PACE_FREE &&
-	    (route == NULL || TAILQ_EMPTY(&route->idle)))
+	if (p.kind == PACE_FREE && (route == NULL || TAILQ_EMPTY(&route->idle)))
 		p = by_ends(e, r, c, a->host, proven);
 	p.route = route;
 	p.connector = c;

@@ -152,8 +152,8 @@ pace_text(const struct engine *e, const struct relay *r, const struct pace *p,
 }
 
 const char *
-pace_route_text(const struct engine *e, const struct route *r,
-    char dst[PACE_TEXT_MAX])
+pace_route_text(
+    const struct engine *e, const struct route *r, char dst[PACE_TEXT_MAX])
 {
 	const struct connector source = { .source = r->source };
 	struct pace p = { .route = r, .connector = &source, .host = r->host };

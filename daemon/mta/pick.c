@@ -54,8 +54,8 @@ merge(struct pace *to, const struct pace *p, bool first)
 struct pick
 pick_route(struct engine *e, struct relay *r)
 {
-	struct pick pick = { .pace = { .kind = PACE_NOWHERE,
-				 .at = UINT64_MAX } };
+	struct pick pick = { .pace = {
+				 .kind = PACE_NOWHERE, .at = UINT64_MAX } };
 	struct place best = { 0 }, place;
 	struct pace limit = { 0 }, p;
 	bool found = false, limited = false, unusable = false;
@@ -69,8 +69,7 @@ pick_route(struct engine *e, struct relay *r)
 		for (k = 0; k < r->nconnectors; k++) {
 			p = pace_route(e, r, &r->connectors[k], i);
 			if (p.kind == PACE_FREE) {
-				place =
-				    place_of(e, r, &r->connectors[k], i);
+				place = place_of(e, r, &r->connectors[k], i);
 				if (!found || better(&place, &best))
 					best = place;
 				found = true;

@@ -298,8 +298,8 @@ join(struct engine *e, struct relay *r, struct transaction *t)
 
 	if (to == NULL || to->relay != r || to->msgid != t->msgid ||
 	    strcmp(to->sender, t->sender) != 0 || to->choice != t->choice ||
-	    to->nth != t->nth ||
-	    to->n + t->n > most || to->n + t->n > TRANSACTION_RCPTS)
+	    to->nth != t->nth || to->n + t->n > most ||
+	    to->n + t->n > TRANSACTION_RCPTS)
 		return false;
 	for (i = 0; i < t->n; i++)
 		transaction_add(to, t->rcpts[i].evpid, t->rcpts[i].address,

@@ -230,8 +230,8 @@ route_works(struct engine *e, struct route *r)
 		return;
 	r->validated = true;
 	/* The host of `relay via` has agreed to take our mail. */
-	r->allowed = r->manner->by_mx && r->allowed < cap ? r->allowed + 1
-							  : cap;
+	r->allowed =
+	    r->manner->by_mx && r->allowed < cap ? r->allowed + 1 : cap;
 	r->host->failures = 0;
 	if (first)
 		e->ops->event(e->arg, ENGINE_ROUTE_WORKS, r, NULL, "");

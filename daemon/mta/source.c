@@ -22,15 +22,13 @@ read_address(struct source *s, const char *text)
 	if (inet_pton(AF_INET, text, &four->sin_addr) == 1) {
 		four->sin_family = AF_INET;
 		s->addrlen = sizeof(*four);
-		inet_ntop(
-		    AF_INET, &four->sin_addr, s->text, sizeof(s->text));
+		inet_ntop(AF_INET, &four->sin_addr, s->text, sizeof(s->text));
 		return true;
 	}
 	if (inet_pton(AF_INET6, text, &six->sin6_addr) == 1) {
 		six->sin6_family = AF_INET6;
 		s->addrlen = sizeof(*six);
-		inet_ntop(
-		    AF_INET6, &six->sin6_addr, s->text, sizeof(s->text));
+		inet_ntop(AF_INET6, &six->sin6_addr, s->text, sizeof(s->text));
 		return true;
 	}
 	return false;
