@@ -128,8 +128,7 @@ engine_wall_at(const struct engine *e, uint64_t at)
 void
 engine_outcome(struct engine *e, const struct engine_outcome *o)
 {
-	if (!e->stopped)
-		e->ops->outcome(e->arg, o);
+	e->ops->outcome(e->arg, o);
 }
 
 void
@@ -299,5 +298,9 @@ engine_turn(struct engine *e)
 void
 engine_stop(struct engine *e)
 {
+	struct route *r;
+
+	TAILQ_FOREACH(r, &e->routes, entry)
+		route_let_go(e, r, false);
 	e->stopped = true;
 }

@@ -151,13 +151,22 @@ link_carry(struct link *l, struct relay *r)
 	e->ops->carry(e->arg, l, t);
 }
 
+/* A relay stands in a line at most once. */
+static bool
+waits_else(const struct waiting *w, const struct relay *own)
+{
+	const struct relay *r = TAILQ_FIRST(&w->line);
+
+	return r != NULL && (r != own || TAILQ_NEXT(r, waiting) != NULL);
+}
+
 /* Somebody else waits for what this link holds. */
 static bool
 is_wanted(const struct link *l)
 {
-	return !TAILQ_EMPTY(&l->route->host->waiting.line) ||
-	    !TAILQ_EMPTY(&l->route->source->waiting.line) ||
-	    !TAILQ_EMPTY(&l->engine->waiting.line);
+	return waits_else(&l->route->host->waiting, l->relay) ||
+	    waits_else(&l->route->source->waiting, l->relay) ||
+	    waits_else(&l->engine->waiting, l->relay);
 }
 
 static bool

@@ -321,10 +321,14 @@ route_rejected(struct engine *e, struct route *r, struct engine_outcome *o)
 {
 	char text[128];
 
-	r->row++;
+	/* A permanent rejection is the answer for that recipient, and says
+	 * nothing of the next. */
 	if (o->carry.result != CARRY_LATER) {
 		engine_outcome(e, o);
-	} else if (r->end == ROUTE_ASIDE) {
+		return r->end == ROUTE_ASIDE;
+	}
+	r->row++;
+	if (r->end == ROUTE_ASIDE) {
 		o->carry.step = true;
 		engine_outcome(e, o);
 	} else {

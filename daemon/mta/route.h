@@ -104,7 +104,7 @@ void route_aside(struct engine *e, struct route *r, const char *status);
 void route_enable(struct engine *e, struct route *r); /* before its time */
 void route_on_timer(struct engine *e, struct route *r);
 
-/* Recipients rejected in a row. True: the row is full, stop. */
+/* A recipient was rejected. True: the row is full, stop. */
 bool route_rejected(
     struct engine *e, struct route *r, struct engine_outcome *o);
 void route_accepted(struct engine *e, struct route *r);
