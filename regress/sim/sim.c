@@ -699,6 +699,7 @@ release(struct sim *s, struct sim_envelope *v)
 		.domain = v->domain,
 		.arrived = v->created,
 		.choice = s->choice,
+		.tried = v->tries > 0,
 		.turn = (unsigned)(v->evpid >> 16) + v->tries };
 
 	snprintf(address, sizeof(address), "u%u@%s",
