@@ -193,15 +193,17 @@ class Flood:
 class Sink:
     """A running sink; its port is in .port."""
 
-    def __init__(self, port=0, ids=None, **options):
+    def __init__(self, port=0, ids=None, env=None, **options):
         argv = [os.path.join(BUILD, "bench/sink"), "--json", "--port",
                 str(port)]
         if ids:
             argv += ["--ids", ids]
         for name, value in options.items():
-            argv += ["--" + name.replace("_", "-"), str(value)]
+            argv.append("--" + name.replace("_", "-"))
+            if value is not True:
+                argv.append(str(value))
         self.process = subprocess.Popen(argv, stdout=subprocess.PIPE,
-                                        text=True)
+                                        text=True, env=env)
         self.port = int(self.process.stdout.readline().split()[-1])
 
     def result(self, seconds=None):
