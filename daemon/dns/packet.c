@@ -8,6 +8,7 @@
 #include <ctype.h>
 #include <resolv.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/text.h"
@@ -200,6 +201,24 @@ usable(const struct name_record *r)
 	return r->len == digest[r->matching];
 }
 
+/* Servers turn them round with each answer; one order makes two answers
+ * comparable. */
+static int
+by_value(const void *a, const void *b)
+{
+	const struct name_record *x = a, *y = b;
+
+	if (x->usage != y->usage)
+		return y->usage - x->usage;
+	if (x->selector != y->selector)
+		return y->selector - x->selector;
+	if (x->matching != y->matching)
+		return x->matching - y->matching;
+	if (x->len != y->len)
+		return x->len < y->len ? -1 : 1;
+	return memcmp(x->data, y->data, x->len);
+}
+
 int
 packet_tlsa(const void *packet, size_t len, struct name_record *records,
     size_t max, size_t *nusable)
@@ -225,5 +244,6 @@ packet_tlsa(const void *packet, size_t len, struct name_record *records,
 		if (usable(&r) && *nusable < max)
 			records[(*nusable)++] = r;
 	}
+	qsort(records, *nusable, sizeof(*records), by_value);
 	return got == -1 ? -1 : n;
 }

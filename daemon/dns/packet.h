@@ -43,7 +43,7 @@ int packet_addresses(const void *packet, size_t len, enum packet_type type,
  * answer. */
 int packet_alias(const void *packet, size_t len, char name[PACKET_NAME]);
 /* How many there are, or -1. Those of use to SMTP are put into records, at
- * most max, their data lent from the packet. */
+ * most max, in one order, their data lent from the packet. */
 int packet_tlsa(const void *packet, size_t len, struct name_record *records,
     size_t max, size_t *nusable);
 

@@ -31,6 +31,10 @@ package Dns;
 #
 #   Dns::tlsa(3, 1, 1, $pem)  "3 1 1 ab12..." of a certificate (file or text)
 #   Dns::tlsa(2, 1, 1, $ca)
+#   my $p = Dns->between($dns, drop => qr/^_25/, servfail => qr/ AAAA$/,
+#       strip => 1)           a forwarder at its own port() that spoils things:
+#                             patterns of "name TYPE"; strip: asks without
+#                             DNSSEC, as old forwarders do
 #   $dns->change('example.org', $text)  another text, served when it returns;
 #                                       signed again in the same way
 use strict;
@@ -39,7 +43,7 @@ use Digest::SHA qw(sha256_hex sha512_hex);
 use File::Temp qw(tempdir);
 use IO::Socket::INET;
 use MIME::Base64 qw(decode_base64);
-use POSIX qw(strftime);
+use POSIX ();
 use Time::HiRes qw(sleep time);
 
 sub nsd { return (grep { -x } qw(/usr/sbin/nsd /usr/local/sbin/nsd))[0] }
@@ -112,6 +116,49 @@ sub silent {
 	my $s = IO::Socket::INET->new(LocalAddr => "127.0.0.1:$port",
 	    Proto => 'udp') or die "port $port: $!";
 	return bless { socket => $s, port => $port, owner => $$ }, $class;
+}
+
+sub between {
+	my ($class, $dns, %o) = @_;
+	my %type = (1 => 'A', 2 => 'NS', 5 => 'CNAME', 6 => 'SOA', 15 => 'MX',
+	    28 => 'AAAA', 43 => 'DS', 48 => 'DNSKEY', 52 => 'TLSA');
+	my $port = $o{port} // free_port();
+	my $s = IO::Socket::INET->new(LocalAddr => "127.0.0.1:$port",
+	    Proto => 'udp') or die "port $port: $!";
+	my $pid = fork // die "fork: $!";
+	return bless { pid => $pid, port => $port, owner => $$ }, $class if $pid;
+	$SIG{TERM} = sub { POSIX::_exit(0) };
+	while (1) {
+		my $q;
+		my $from = $s->recv($q, 4096) or next;
+		my ($at, @labels) = (12);
+		while (my $n = ord substr $q, $at, 1) {
+			push @labels, substr $q, $at + 1, $n;
+			$at += $n + 1;
+		}
+		my $t = unpack 'n', substr $q, $at + 1, 2;
+		my $what = lc(join '.', @labels) . ' ' . ($type{$t} // $t);
+		next if $o{drop} && $what =~ $o{drop};
+		if ($o{servfail} && $what =~ $o{servfail}) {
+			substr($q, 2, 2) = pack 'n', 0x8182;
+			substr($q, 10, 2) = pack 'n', 0;
+			$s->send(substr($q, 0, $at + 5), 0, $from);
+			next;
+		}
+		if ($o{strip}) {
+			substr($q, 10, 2) = pack 'n', 0;
+			$q = substr $q, 0, $at + 5;
+		}
+		my $up = IO::Socket::INET->new(
+		    PeerAddr => "127.0.0.1:$dns->{port}", Proto => 'udp')
+		    or next;
+		$up->send($q);
+		my ($in, $a) = ('');
+		vec($in, fileno($up), 1) = 1;
+		select($in, undef, undef, 5) > 0 && defined $up->recv($a, 65535)
+		    or next;
+		$s->send($a, 0, $from);
+	}
 }
 
 # The serial number that is served; -1 while there is no answer.
@@ -222,7 +269,7 @@ sub ds {
 	return $ds;
 }
 
-sub moment { return strftime('%Y%m%d%H%M%S', gmtime(time + $_[0] * 86400)) }
+sub moment { return POSIX::strftime('%Y%m%d%H%M%S', gmtime(time + $_[0] * 86400)) }
 
 sub signed {
 	my ($self, $zone, @dates) = @_;
