@@ -38,7 +38,7 @@ key_of(const struct spooler *s, const struct entry *en)
 
 	if (a != NULL && a->kind == CONF_RELAY) {
 		domain = strrchr(to, '@');
-		if (a->via_host != NULL)
+		if (a->relay.via != NULL || a->relay.nurls > 0)
 			to = en->action;
 		else if (domain != NULL)
 			to = domain;
