@@ -158,7 +158,7 @@ refused('URLs that contradict',
 refused('words of TLS', "action a relay protocols TLSv9\n"
 	. "action b relay ciphers nonsense\n",
 	'1: protocols: TLSv9 is not understood: such as "TLSv1.2, TLSv1.3"',
-	'2: ciphers: nonsense names no cipher that is known');
+	'2: ciphers: nonsense holds what OpenSSL does not know');
 chmod 0644, "$dir/one.key";
 refused('an open key', $pki,
 	'1: key: one.key has mode 0644: others than its owner may use it; '
@@ -218,7 +218,7 @@ sub holds {
 		no warnings 'portable';
 		my ($at, $len) = (hex $from, hex($to) - hex $from);
 		next unless sysseek $mem, $at, 0;
-		my $got = sysread $mem, my $text, $len;
+		my $got = sysread($mem, my $text, $len);
 		$found++ if $got && index($text, $what) >= 0;
 	}
 	return $found;
