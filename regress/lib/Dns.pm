@@ -87,7 +87,7 @@ END
 	}
 	$self->{pid} = $pid;
 	my $zone = (sort keys %{ $o{zones} })[0];
-	my $until = time + 10;
+	my $until = time + 60;
 	until ($self->answers($zone)) {
 		die "nsd does not answer: " . get("$dir/log") if time > $until;
 		sleep 0.05;
