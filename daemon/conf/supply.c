@@ -14,6 +14,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "daemon/conf/anchor.h"
 #include "daemon/conf/conf.h"
 #include "daemon/conf/lines.h"
 #include "daemon/conf/pairs.h"
@@ -339,13 +340,12 @@ supply_relay(struct supply *s, struct conf_action *a)
 		r->ca_pem = read_pem(s, a->place, "ca", r->ca, false);
 }
 
-/* Each record is DS or DNSKEY; what they say the resolver will judge. */
 static void
 supply_anchor(struct supply *s)
 {
 	struct conf *c = s->conf;
+	char why[ANCHOR_WHY], *text;
 	size_t len;
-	char *text;
 
 	if (c->trust_anchor == NULL)
 		return;
@@ -353,10 +353,10 @@ supply_anchor(struct supply *s)
 	    c->trust_anchor, false, &len);
 	if (text == NULL)
 		return;
-	if (strlen(text) != len ||
-	    (strstr(text, "DNSKEY") == NULL && strstr(text, "DS") == NULL)) {
+	snprintf(why, sizeof(why), "holds octets that are no text");
+	if (strlen(text) != len || anchor_each(text, NULL, NULL, why) == -1) {
 		fault(s, c->trust_anchor_place, "trust-anchor", c->trust_anchor,
-		    "holds no DS and no DNSKEY record");
+		    why);
 		free(text);
 		return;
 	}
