@@ -18,7 +18,7 @@ SYSCONFDIR ?= /etc/spoolkit
 WERROR ?= -Werror
 PKG_CONFIG ?= pkg-config
 
-PKGS := libevent_core libevent_extra libcrypto libzstd libunbound jansson \
+PKGS := libevent_core libevent_extra libssl libcrypto libzstd libunbound jansson \
 	libbsd-overlay
 ifeq ($(MAKECMDGOALS),)
 NEED_PKGS := 1

@@ -43,8 +43,7 @@ key_of(const struct spooler *s, const struct entry *en)
 		return (uint32_t)hmap_hash(to, strlen(to));
 	h = hmap_hash(en->action, strlen(en->action));
 	domain = strrchr(to, '@');
-	if (a->via_host == NULL && a->relay.nurls == 0 &&
-	    a->relay.via == NULL && domain != NULL)
+	if (a->relay.nurls == 0 && a->relay.via == NULL && domain != NULL)
 		h ^= hmap_hash(domain, strlen(domain));
 	return (uint32_t)h;
 }
