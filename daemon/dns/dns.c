@@ -8,11 +8,14 @@
 #include "daemon/dns/resolver.h"
 #include "daemon/edge/name.h"
 #include "daemon/proc/answer.h"
+#include "lib/base/buf.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/base/text.h"
+#include "lib/proto/frame.h"
 
 #define DEADLINE_MS 30000u
+#define ROOM_FOR_HEAD 1024 /* of an answer, before its hosts */
 
 struct dns {
 	struct proc *proc;
@@ -20,8 +23,31 @@ struct dns {
 	struct resolver *resolver;
 	struct sockaddr_storage *servers; /* in force */
 	size_t nservers;
+	char *anchor; /* as well; NULL: none */
 	uint64_t asked, found, none, temporary;
+	uint64_t dane; /* hosts with TLSA records, or trouble about them */
 };
+
+/* A frame holds a hundred ordinary hosts, but not as many with certificates as
+ * TLSA records. Records are never left out, for the certificate may match just
+ * those: the worst hosts are. One host always fits. */
+static uint16_t
+fitting(const struct resolver_answer *a)
+{
+	struct buf *scratch = buf_new(FRAME_MAX);
+	size_t room = FRAME_MAX - ROOM_FOR_HEAD;
+	uint16_t n;
+
+	for (n = 0; n < a->n; n++) {
+		buf_reset(scratch);
+		name_host_put(scratch, &a->hosts[n]);
+		if (buf_len(scratch) > room)
+			break;
+		room -= buf_len(scratch);
+	}
+	buf_free(scratch);
+	return n;
+}
 
 static void
 on_answer(void *arg, uint32_t ticket, const struct resolver_answer *a)
@@ -30,14 +56,18 @@ on_answer(void *arg, uint32_t ticket, const struct resolver_answer *a)
 	struct peer *mta = proc_peer(d->proc, ROLE_MTA);
 	struct name_answer m = { .ticket = ticket,
 		.status = a->status,
+		.secure = a->secure,
 		.text = a->text,
-		.n = a->n };
+		.n = fitting(a) };
 	struct buf *b = peer_begin(mta);
 	uint16_t i;
 
 	name_answer_put(b, &m);
-	for (i = 0; i < a->n; i++)
+	for (i = 0; i < m.n; i++) {
 		name_host_put(b, &a->hosts[i]);
+		if (a->hosts[i].tlsa != NAME_TLSA_NONE)
+			d->dane++;
+	}
 	peer_send(mta, NAME_ANSWER);
 	if (a->status == NAME_FOUND)
 		d->found++;
@@ -56,7 +86,7 @@ on_ask(void *arg, struct message *m)
 	if (name_ask_get(&m->body, &ask) == -1)
 		return -1;
 	d->asked++;
-	resolver_ask(d->resolver, ask.kind, ask.name, ask.ticket);
+	resolver_ask(d->resolver, &ask);
 	return 0;
 }
 
@@ -85,24 +115,36 @@ prepare(struct proc *p, const struct conf *conf)
 	return d;
 }
 
+static bool
+same(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
 static void
 configure(void *arg, const struct conf *conf)
 {
 	struct dns *d = arg;
 	size_t size = conf->nresolvers * sizeof(*d->servers);
+	char why[CONTEXT_WHY];
 
 	/* The cache is kept when nothing changed. */
 	if (d->servers != NULL && d->nservers == conf->nresolvers &&
+	    same(d->anchor, conf->trust_anchor_text) &&
 	    (size == 0 || memcmp(d->servers, conf->resolvers, size) == 0))
 		return;
-	if (resolver_servers(d->resolver, conf->resolvers, conf->nresolvers) ==
-	    -1)
-		fatal("event=resolver error=\"unbound does not take it\"");
+	if (resolver_servers(d->resolver, conf->resolvers, conf->nresolvers,
+		conf->trust_anchor_text, why) == -1)
+		fatal("event=resolver error=\"%s\"", why);
 	free(d->servers);
 	d->servers = mem_zalloc(size + 1);
 	if (size > 0)
 		memcpy(d->servers, conf->resolvers, size);
 	d->nservers = conf->nresolvers;
+	free(d->anchor);
+	d->anchor = conf->trust_anchor_text == NULL
+	    ? NULL
+	    : mem_strdup(conf->trust_anchor_text);
 }
 
 static void
@@ -114,6 +156,7 @@ start(void *arg)
 	answer_counter(d->proc, "found", &d->found);
 	answer_counter(d->proc, "none", &d->none);
 	answer_counter(d->proc, "temporary", &d->temporary);
+	answer_counter(d->proc, "dane", &d->dane);
 }
 
 static const struct handler from_mta[] = {

@@ -190,6 +190,7 @@ add_envelope(
     struct mta *m, const struct carry_task *task, const struct envelope *e)
 {
 	const struct conf_action *action;
+	const struct conf_url *url;
 	char sender[ADDR_TEXT_MAX], recipient[ADDR_TEXT_MAX];
 	struct relays_rcpt rcpt = { .msgid = task->msgid,
 		.size = task->size,
@@ -212,8 +213,9 @@ add_envelope(
 		reject(m, e, CARRY_NEVER, status);
 		return;
 	}
-	if (!route_target(&target, action->via_host, action->via_port,
-		to.domain, m->mx_port)) {
+	url = action->relay.nurls > 0 ? &action->relay.urls[0] : NULL;
+	if (!route_target(&target, url == NULL ? NULL : url->host,
+		url == NULL ? 0 : url->port, to.domain, m->mx_port)) {
 		reject(m, e, CARRY_NEVER,
 		    "550 5.1.2 the domain is no name of a host");
 		return;
@@ -391,7 +393,7 @@ configure(void *arg, const struct conf *conf)
 	struct mta *m = arg;
 	struct dispatch_limits limits = { .conf = conf,
 		.hostname = conf->hostname,
-		.per_host = conf->mta_max_per_host,
+		.per_host = conf_limit(conf, NULL, CONF_LIMIT_HOST),
 		.connections = most_connections(),
 		.deadline_ms = m->deadline_ms };
 

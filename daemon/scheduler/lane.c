@@ -40,6 +40,14 @@ lane_of_key(struct lane *l, uint32_t key)
 	return i;
 }
 
+uint32_t
+lane_ready(const struct lane *l, uint32_t key)
+{
+	uint32_t i = finder_find(&l->by_key, key);
+
+	return i == 0 ? 0 : lane_group(l, i)->ready;
+}
+
 void
 lane_drop_if_idle(struct lane *l, uint32_t i)
 {

@@ -16,7 +16,8 @@ package Spoolkit;
 # Everything lives in a temporary directory and on free ports of loopback, and
 # is killed at the end whatever happens. Tests run by root start the daemon as
 # nobody, unless as_root => 1. Waiting is polling at 20 ms for what is awaited,
-# never a fixed sleep.
+# never a fixed sleep, and a minute at least before it is given up: how long a
+# thing takes says nothing where others load the machine as well.
 
 use strict;
 use warnings;
@@ -34,7 +35,8 @@ use Time::HiRes qw(time);
 use Spoolkit::Client;
 
 my $TICK = 0.02;
-my $START_LIMIT = 20;
+my $PATIENCE = 60;
+my $START_LIMIT = 60;
 my $STOP_LIMIT = 5;
 my @living;
 
@@ -42,13 +44,17 @@ sub nap {
 	select(undef, undef, undef, $TICK);
 }
 
-# A TCP port of 127.0.0.1 that nobody has now.
+# A TCP port that nobody has now, nor gets before it is used: below those that
+# the system gives to clients, which come and go while a daemon is started
+# again, and others for each process that asks.
+my $ports = 0;
 sub free_port {
-	my $s = IO::Socket::INET->new(
-		LocalAddr => '127.0.0.1', LocalPort => 0, Proto => 'tcp',
-		Listen => 1)
-	    or die "no free port: $!\n";
-	return $s->sockport;
+	for (1 .. 1000) {
+		my $port = 10000 + ($$ * 40 + $ports++) % 20000;
+		return $port if IO::Socket::INET->new(LocalAddr => '0.0.0.0',
+			LocalPort => $port, Proto => 'tcp');
+	}
+	die "no free port: $!\n";
 }
 
 sub build_dir {
@@ -232,10 +238,10 @@ sub reaped {
 }
 
 # Calls the sub every 20 ms until it is true. Returns what it said; false when
-# the time is over.
+# the time is over. Not for what should not happen: that takes a minute.
 sub wait {
 	my ($self, $sub, $limit) = @_;
-	my $end = time + ($limit // 10);
+	my $end = time + (($limit // 0) > $PATIENCE ? $limit : $PATIENCE);
 
 	for (;;) {
 		my $v = $sub->();
