@@ -228,7 +228,8 @@ anchor_each(const char *text, int (*fn)(void *arg, const char *record),
 
 	why[0] = '\0';
 	while ((got = next_record(&r)) == 1) {
-		if (normalise(&r, record) == -1 || fn(arg, record) == -1)
+		if (normalise(&r, record) == -1 ||
+		    (fn != NULL && fn(arg, record) == -1))
 			return -1;
 		n++;
 	}

@@ -14,7 +14,8 @@
 #define ANCHOR_MAX 8192 /* of one record as text */
 #define ANCHOR_WHY 128
 
-/* Calls fn with each record on one line of its own, until fn returns -1.
+/* Calls fn with each record on one line of its own, until fn returns -1;
+ * NULL: they are only checked.
  * Returns how many there were, at least 1; -1 with why filled ("line 3: ..."),
  * or after fn had failed. */
 int anchor_each(const char *text, int (*fn)(void *arg, const char *record),

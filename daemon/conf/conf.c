@@ -8,7 +8,7 @@
 
 #include "daemon/conf/draft.h"
 #include "daemon/conf/lex.h"
-#include "daemon/conf/list.h"
+#include "daemon/conf/pairs.h"
 #include "daemon/conf/parse.h"
 #include "lib/base/mem.h"
 #include "lib/base/text.h"
@@ -120,7 +120,7 @@ free_tables(struct conf *c)
 		t = &c->tables[i];
 		for (k = 0; k < t->n; k++) {
 			free(t->keys[k]);
-			list_wipe(t->values[k]);
+			pairs_wipe(t->values[k]);
 		}
 		free(t->keys);
 		free(t->values);
@@ -138,7 +138,7 @@ free_limits(struct conf *c)
 
 	for (i = 0; i < c->nlimits; i++) {
 		free(c->limits[i].domain);
-		list_clear(&c->limits[i].domains);
+		pairs_clear(&c->limits[i].domains);
 		free(c->limits[i].place);
 	}
 	free(c->limits);
@@ -156,7 +156,7 @@ free_pkis(struct conf *c)
 		free(k->certificate);
 		free(k->key);
 		free(k->certificate_pem);
-		list_wipe(k->key_pem);
+		pairs_wipe(k->key_pem);
 		free(k->place);
 	}
 	free(c->pkis);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/conf/list.h"
+#include "daemon/conf/pairs.h"
 #include "lib/base/mem.h"
 #include "lib/base/text.h"
 
@@ -275,7 +275,7 @@ parse_all(struct lex *lex, struct conf *conf, const char *base, bool is_slice)
 	p.option = NULL;
 	parse_rule_finish(&p);
 	parse_pki_finish(&p);
-	list_fill(conf, on_row, lex);
+	pairs_fill(conf, on_row, lex);
 	for (i = 0; i < p.nuses; i++)
 		free(p.uses[i].name);
 	free(p.uses);

@@ -9,7 +9,7 @@
 
 #include "daemon/conf/conf.h"
 #include "daemon/conf/draft.h"
-#include "daemon/conf/list.h"
+#include "daemon/conf/pairs.h"
 #include "daemon/conf/parse.h"
 #include "daemon/conf/url.h"
 #include "lib/base/mem.h"
@@ -146,9 +146,9 @@ on_source(struct parse *p, void *ctx)
 
 	if (p->tok.kind == LEX_TABLE)
 		return parse_outgoing_use(p, &r->source.table, false);
-	if (p->tok.kind != LEX_WORD || !list_address_ok(p->tok.text))
+	if (p->tok.kind != LEX_WORD || !pairs_address_ok(p->tok.text))
 		return parse_expected(p, "an address or a table");
-	list_add(&r->source, p->tok.text, "");
+	pairs_add(&r->source, p->tok.text, "");
 	parse_next(p);
 	return true;
 }
@@ -162,7 +162,7 @@ on_helo(struct parse *p, void *ctx)
 		return parse_outgoing_use(p, &r->helo.table, false);
 	if (p->tok.kind != LEX_WORD || !parse_domain_ok(p->tok.text))
 		return parse_expected(p, "a name or a table");
-	list_add(&r->helo, "", p->tok.text);
+	pairs_add(&r->helo, "", p->tok.text);
 	parse_next(p);
 	return true;
 }
@@ -180,7 +180,7 @@ on_as(struct parse *p, void *ctx)
 	struct conf_relay *r = relay_of(p, ctx);
 	const char *s = p->tok.text;
 
-	if (p->tok.kind != LEX_WORD || !list_sender_ok(s))
+	if (p->tok.kind != LEX_WORD || !pairs_sender_ok(s))
 		return parse_expected(p, what);
 	return parse_value(p, what, &r->as);
 }
@@ -362,9 +362,9 @@ draft_free_action(struct conf_action *a)
 		url_clear(&r->urls[i]);
 	free(r->urls);
 	free(r->via);
-	list_clear(&r->source);
-	list_clear(&r->helo);
-	list_clear(&r->auth);
+	pairs_clear(&r->source);
+	pairs_clear(&r->helo);
+	pairs_clear(&r->auth);
 	free(r->as);
 	free(r->backup_name);
 	free(r->protocols);

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "daemon/conf/conf.h"
-#include "daemon/conf/list.h"
+#include "daemon/conf/pairs.h"
 #include "daemon/conf/parse.h"
 #include "lib/base/base64.h"
 #include "lib/base/buf.h"
@@ -108,7 +108,7 @@ given_table(struct parse *p, const char *name, struct buf *b)
 static bool
 set_text(char **to, const struct buf *b)
 {
-	list_wipe(*to);
+	pairs_wipe(*to);
 	*to = mem_strdup(buf_text(b));
 	return true;
 }

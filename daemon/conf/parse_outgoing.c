@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "daemon/conf/conf.h"
-#include "daemon/conf/list.h"
+#include "daemon/conf/pairs.h"
 #include "daemon/conf/parse.h"
 #include "lib/base/mem.h"
 #include "lib/base/text.h"
@@ -63,7 +63,7 @@ on_limit_for(struct parse *p, void *ctx)
 		return parse_expected(p, "domain");
 	if (p->tok.kind == LEX_TABLE)
 		return parse_outgoing_use(p, &l->table, false);
-	if (p->tok.kind != LEX_WORD || !list_domain_ok(p->tok.text))
+	if (p->tok.kind != LEX_WORD || !pairs_domain_ok(p->tok.text))
 		return parse_expected(p, what);
 	if (!parse_value(p, what, &l->domain))
 		return false;

@@ -15,11 +15,11 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "daemon/conf/anchor.h"
 #include "daemon/conf/conf.h"
 #include "daemon/conf/lines.h"
-#include "daemon/conf/list.h"
+#include "daemon/conf/pairs.h"
 #include "daemon/conf/pem.h"
-#include "daemon/conf/url.h"
 #include "lib/base/hmap.h"
 #include "lib/base/mem.h"
 #include "lib/base/text.h"
@@ -33,6 +33,7 @@ struct supply {
 	void (*report)(void *, const char *);
 	void *arg;
 	bool ok;
+	bool rows_ok; /* of all tables */
 	size_t total;
 };
 
@@ -90,7 +91,7 @@ slurp(int fd, size_t max, size_t *len, char why[PEM_WHY_MAX])
 			continue;
 		if (n == -1) {
 			snprintf(why, PEM_WHY_MAX, "%s", strerror(errno));
-			list_wipe(text);
+			pairs_wipe(text);
 			return NULL;
 		}
 		*len += (size_t)n;
@@ -139,6 +140,7 @@ struct rows {
 	struct conf_table *t;
 	struct hmap *known;
 	size_t room;
+	bool urls;
 };
 
 static void
@@ -150,7 +152,7 @@ on_row(void *arg, const char *key, const char *value)
 	uint64_t hash;
 
 	/* A URL without its quotes ends as a key at its first colon. */
-	if (strncmp(value, "//", 2) == 0 && url_is_scheme(key, strlen(key))) {
+	if (r->urls && strncmp(value, "//", 2) == 0) {
 		whole = mem_printf("%s:%s", key, value);
 		value = "";
 	} else {
@@ -178,10 +180,24 @@ on_row(void *arg, const char *key, const char *value)
 	free(folded);
 }
 
+static bool
+holds_urls(const struct conf *c, const struct conf_table *t)
+{
+	const char *via;
+	size_t i;
+
+	for (i = 0; i < c->nactions; i++) {
+		via = c->actions[i].relay.via;
+		if (via != NULL && strcmp(via, t->name) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void
 read_table(struct supply *s, struct conf_table *t)
 {
-	struct rows r = { .t = t };
+	struct rows r = { .t = t, .urls = holds_urls(s->conf, t) };
 	char why[PEM_WHY_MAX], text[PEM_WHY_MAX + 20], *whole;
 	size_t len;
 
@@ -287,7 +303,7 @@ read_pem(struct supply *s, const char *place, const char *word,
 	if (ok)
 		return pem;
 	fault(s, place, word, path, why);
-	list_wipe(pem);
+	pairs_wipe(pem);
 	return NULL;
 }
 
@@ -325,7 +341,8 @@ supply_relay(struct supply *s, struct conf_action *a)
 	if (known_and_empty(s->conf, r->source.table))
 		fault(s, a->place, "source", r->source.table,
 		    "is an empty table");
-	check_labels(s, a);
+	if (s->rows_ok)
+		check_labels(s, a);
 	if (r->protocols != NULL && !pem_protocols_ok(r->protocols))
 		fault(s, a->place, "protocols", r->protocols,
 		    "is not understood: such as \"TLSv1.2, TLSv1.3\"");
@@ -338,13 +355,12 @@ supply_relay(struct supply *s, struct conf_action *a)
 		r->ca_pem = read_pem(s, a->place, "ca", r->ca, false);
 }
 
-/* Each record is DS or DNSKEY; what they say the resolver will judge. */
 static void
 supply_anchor(struct supply *s)
 {
 	struct conf *c = s->conf;
+	char why[ANCHOR_WHY], *text;
 	size_t len;
-	char *text;
 
 	if (c->trust_anchor == NULL)
 		return;
@@ -352,10 +368,10 @@ supply_anchor(struct supply *s)
 	    c->trust_anchor, false, &len);
 	if (text == NULL)
 		return;
-	if (strlen(text) != len ||
-	    (strstr(text, "DNSKEY") == NULL && strstr(text, "DS") == NULL)) {
+	snprintf(why, sizeof(why), "holds octets that are no text");
+	if (strlen(text) != len || anchor_each(text, NULL, NULL, why) == -1) {
 		fault(s, c->trust_anchor_place, "trust-anchor", c->trust_anchor,
-		    "holds no DS and no DNSKEY record");
+		    why);
 		free(text);
 		return;
 	}
@@ -385,7 +401,8 @@ conf_supply(
 
 	supply_tables(&s);
 	/* Those given in place were checked when they were read. */
-	list_fill(c, on_list, &s);
+	pairs_fill(c, on_list, &s);
+	s.rows_ok = s.ok;
 	for (i = 0; i < c->npkis; i++)
 		supply_pki(&s, &c->pkis[i]);
 	for (i = 0; i < c->nactions; i++)

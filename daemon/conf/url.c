@@ -81,14 +81,6 @@ ends_in_auth(const char *text, size_t len)
 	return len > n && strncasecmp(text + len - n, auth_mark, n) == 0;
 }
 
-bool
-url_is_scheme(const char *text, size_t len)
-{
-	if (ends_in_auth(text, len))
-		len -= strlen(auth_mark);
-	return scheme_of(text, len) < sizeof(schemes) / sizeof(schemes[0]);
-}
-
 /* host[:port], where host may be an address, IPv6 in brackets. */
 static bool
 host_and_port(struct conf_url *u, const char *text)

@@ -12,7 +12,5 @@
 /* False with a sentence that names what is wrong; u is empty then. */
 bool url_parse(struct conf_url *u, const char *text, char *why, size_t size);
 void url_clear(struct conf_url *u);
-/* The name of a scheme of ours, of len octets? */
-bool url_is_scheme(const char *text, size_t len);
 
 #endif

@@ -12,10 +12,8 @@
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/base/text.h"
-#include "lib/proto/frame.h"
 
 #define DEADLINE_MS 30000u
-#define ROOM_FOR_HEAD 1024 /* of an answer, before its hosts */
 
 struct dns {
 	struct proc *proc;
@@ -28,27 +26,6 @@ struct dns {
 	uint64_t dane; /* hosts with TLSA records, or trouble about them */
 };
 
-/* A frame holds a hundred ordinary hosts, but not as many with certificates as
- * TLSA records. Records are never left out, for the certificate may match just
- * those: the worst hosts are. One host always fits. */
-static uint16_t
-fitting(const struct resolver_answer *a)
-{
-	struct buf *scratch = buf_new(FRAME_MAX);
-	size_t room = FRAME_MAX - ROOM_FOR_HEAD;
-	uint16_t n;
-
-	for (n = 0; n < a->n; n++) {
-		buf_reset(scratch);
-		name_host_put(scratch, &a->hosts[n]);
-		if (buf_len(scratch) > room)
-			break;
-		room -= buf_len(scratch);
-	}
-	buf_free(scratch);
-	return n;
-}
-
 static void
 on_answer(void *arg, uint32_t ticket, const struct resolver_answer *a)
 {
@@ -58,7 +35,7 @@ on_answer(void *arg, uint32_t ticket, const struct resolver_answer *a)
 		.status = a->status,
 		.secure = a->secure,
 		.text = a->text,
-		.n = fitting(a) };
+		.n = name_hosts_fit(a->hosts, a->n) };
 	struct buf *b = peer_begin(mta);
 	uint16_t i;
 

@@ -32,8 +32,8 @@ enum agenda_state {
 struct agenda *agenda_new(void);
 void agenda_free(struct agenda *a);
 
-/* In flight at most total of a kind, and per_key of one key; a key that alone
- * has ready work may use all of total but the tenth that is kept for others. */
+/* In flight at most total of a kind, and per_key of one key beside others that
+ * have ready work; a key leaves half as many as it has, and a tenth (lane.c). */
 void agenda_limit(
     struct agenda *a, enum plan_kind kind, uint32_t total, uint32_t per_key);
 /* Nothing of a paused kind is taken. */

@@ -1,4 +1,4 @@
-#include "daemon/conf/list.h"
+#include "daemon/conf/pairs.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 #include "lib/mail/addr.h"
 
 void
-list_add(struct conf_list *l, const char *key, const char *value)
+pairs_add(struct conf_list *l, const char *key, const char *value)
 {
 	/* Room grows by doubling. */
 	if ((l->n & (l->n - 1)) == 0)
@@ -25,7 +25,7 @@ list_add(struct conf_list *l, const char *key, const char *value)
 }
 
 void
-list_wipe(char *s)
+pairs_wipe(char *s)
 {
 	if (s != NULL)
 		explicit_bzero(s, strlen(s));
@@ -33,13 +33,13 @@ list_wipe(char *s)
 }
 
 void
-list_empty(struct conf_list *l)
+pairs_empty(struct conf_list *l)
 {
 	size_t i;
 
 	for (i = 0; i < l->n; i++) {
 		free(l->pairs[i].key);
-		list_wipe(l->pairs[i].value);
+		pairs_wipe(l->pairs[i].value);
 	}
 	free(l->pairs);
 	l->pairs = NULL;
@@ -47,15 +47,15 @@ list_empty(struct conf_list *l)
 }
 
 void
-list_clear(struct conf_list *l)
+pairs_clear(struct conf_list *l)
 {
-	list_empty(l);
+	pairs_empty(l);
 	free(l->table);
 	l->table = NULL;
 }
 
 bool
-list_address_ok(const char *s)
+pairs_address_ok(const char *s)
 {
 	struct network n;
 
@@ -63,13 +63,13 @@ list_address_ok(const char *s)
 }
 
 bool
-list_domain_ok(const char *s)
+pairs_domain_ok(const char *s)
 {
 	return parse_domain_ok(strncmp(s, "*.", 2) == 0 ? s + 2 : s);
 }
 
 bool
-list_sender_ok(const char *s)
+pairs_sender_ok(const char *s)
 {
 	char whole[ADDR_TEXT_MAX + 1];
 	struct addr a;
@@ -111,13 +111,13 @@ static const char *
 address_row(const char *key, const char *value)
 {
 	(void)value;
-	return list_address_ok(key) ? NULL : "is no address";
+	return pairs_address_ok(key) ? NULL : "is no address";
 }
 
 static const char *
 helo_row(const char *key, const char *value)
 {
-	if (!list_address_ok(key))
+	if (!pairs_address_ok(key))
 		return "is no address";
 	return parse_domain_ok(value) ? NULL : "has no name of a host";
 }
@@ -137,7 +137,7 @@ static const char *
 domain_row(const char *key, const char *value)
 {
 	(void)value;
-	return list_domain_ok(key) ? NULL : "is no domain and no *.domain";
+	return pairs_domain_ok(key) ? NULL : "is no domain and no *.domain";
 }
 
 static void
@@ -152,11 +152,11 @@ fill(struct filling *f, struct conf_list *l, const char *place,
 	if (l->table == NULL || (t = conf_table(f->conf, l->table)) == NULL ||
 	    (t->path != NULL && !t->given))
 		return;
-	list_empty(l);
+	pairs_empty(l);
 	for (i = 0; i < t->n; i++) {
 		why = row(t->keys[i], t->values[i]);
 		if (why == NULL) {
-			list_add(l, t->keys[i], t->values[i]);
+			pairs_add(l, t->keys[i], t->values[i]);
 			continue;
 		}
 		snprintf(text, sizeof(text), "\"%s\" %s",
@@ -200,7 +200,7 @@ fill_urls(struct filling *f, struct conf_action *a)
 }
 
 bool
-list_fill(struct conf *c, void (*report)(void *, const char *), void *arg)
+pairs_fill(struct conf *c, void (*report)(void *, const char *), void *arg)
 {
 	struct filling f = { c, report, arg, true };
 	struct conf_action *a;
