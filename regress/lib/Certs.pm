@@ -15,7 +15,8 @@ package Certs;
 #
 # Keys are of the curve P-256, which are made at once. Names: the common name,
 # and as subjectAltName a DNS name, or an address with ip => '127.0.0.1'. Keys
-# can be read by their owner alone.
+# can be read by their owner alone: the user as which the daemon of a test runs,
+# but with new(mine => 1) who runs the test.
 
 use strict;
 use warnings;
@@ -26,11 +27,11 @@ use File::Temp qw(tempdir);
 my $count = 0;
 
 sub new {
-	my ($class) = @_;
+	my ($class, %o) = @_;
 	my $dir = tempdir('certs.XXXXXX', TMPDIR => 1, CLEANUP => 1);
 
 	chmod 0755, $dir;
-	return bless { dir => $dir }, $class;
+	return bless { dir => $dir, mine => $o{mine} }, $class;
 }
 
 sub dir { $_[0]{dir} }
@@ -77,7 +78,8 @@ sub make {
 		'-out', $c{key}) unless $o{key};
 	chmod 0600, $c{key};
 	# As which the daemon runs in tests that root runs.
-	chown +(getpwnam 'nobody')[2, 3], $c{key} if $> == 0;
+	chown +(getpwnam 'nobody')[2, 3], $c{key}
+	    if $> == 0 && !$self->{mine};
 	my $san = $o{ip} ? "IP:$o{ip}" : "DNS:$name";
 	spew("$base.ext", "[v]\nsubjectKeyIdentifier=hash\n" . ($o{is_ca}
 	    ? "basicConstraints=critical,CA:TRUE\nkeyUsage=keyCertSign\n"

@@ -581,9 +581,21 @@ sub command {
 		$s->{chunk} = '';
 	} elsif ($verb eq 'STARTTLS' && $code eq '220') {
 		$what->{then} = \&shake;
+	} elsif ($verb eq 'AUTH' && $code eq '334') {
+		$s->{asking} = sub { ask_again($s) };
 	}
 	say_it($s, $what);
 	return 1;
+}
+
+# A script for AUTH without credentials: it goes on with each line.
+sub ask_again {
+	my ($s) = @_;
+	my $what = answer($s, 'AUTH', '');
+
+	$s->{asking} = sub { ask_again($s) }
+	    if octets_of($what) =~ /^334/;
+	say_it($s, $what);
 }
 
 sub asks {
