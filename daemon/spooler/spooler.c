@@ -16,6 +16,7 @@
 #include "daemon/spooler/report.h"
 #include "daemon/spooler/sealing.h"
 #include "daemon/spooler/settle.h"
+#include "daemon/spooler/steering.h"
 #include "daemon/spooler/timing.h"
 #include "daemon/spooler/unusable.h"
 #include "daemon/spooler/verbs.h"
@@ -259,6 +260,7 @@ start(void *arg)
 	s->release = release_new(s);
 	s->notify = notify_new(s);
 	s->verbs = verbs_new(s);
+	s->steering = steering_new(s);
 	results = event_new(proc_base(s->proc), queue_fd(s->q),
 	    EV_READ | EV_PERSIST, on_results, s);
 	s->quiet = evtimer_new(proc_base(s->proc), on_quiet, s);
@@ -341,6 +343,7 @@ static const struct handler from_scheduler[] = {
 static const struct handler from_mta[] = {
 	{ CARRY_WANT, "carry-want", release_on_want_mta },
 	{ CARRY_OUTCOME, "carry-outcome", settle_on_outcome_mta },
+	{ CARRY_STEER, "carry-steer", steering_on_steer },
 };
 
 static const struct handler from_mda[] = {
