@@ -243,5 +243,8 @@ const struct conf_pki *conf_pki(const struct conf *c, const char *name);
 /* What an action means, in the words of the file: relay via "smtp://..." */
 const char *conf_action_text(
     const struct conf_action *a, char *dst, size_t size);
+/* The same of a rule: accept from any for domain "example.org" ... */
+const char *conf_rule_text(
+    const struct conf *c, const struct conf_rule *r, char *dst, size_t size);
 
 #endif
