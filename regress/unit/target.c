@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/mta/route.h"
+#include "daemon/mta/target.h"
 
 static void
 test_targets(void **ctx)
@@ -17,34 +17,34 @@ test_targets(void **ctx)
 		uint16_t port;
 		const char *domain;
 		const char *key; /* NULL: no target */
-		enum route_kind kind;
+		enum target_kind kind;
 	} cases[] = {
-		{ NULL, 0, "Example.ORG", "example.org", ROUTE_MX },
-		{ NULL, 0, "example.org.", "example.org", ROUTE_MX },
-		{ NULL, 0, "[192.0.2.1]", "[192.0.2.1]:25", ROUTE_LITERAL },
+		{ NULL, 0, "Example.ORG", "example.org", TARGET_MX },
+		{ NULL, 0, "example.org.", "example.org", TARGET_MX },
+		{ NULL, 0, "[192.0.2.1]", "[192.0.2.1]:25", TARGET_LITERAL },
 		{ NULL, 0, "[IPv6:2001:DB8::1]", "[2001:db8::1]:25",
-		    ROUTE_LITERAL },
-		{ NULL, 0, "[2001:db8::1", NULL, ROUTE_MX },
-		{ NULL, 0, "[]", NULL, ROUTE_MX },
-		{ NULL, 0, "[x]", NULL, ROUTE_MX },
-		{ NULL, 0, "", NULL, ROUTE_MX },
-		{ NULL, 0, "a b", NULL, ROUTE_MX },
+		    TARGET_LITERAL },
+		{ NULL, 0, "[2001:db8::1", NULL, TARGET_MX },
+		{ NULL, 0, "[]", NULL, TARGET_MX },
+		{ NULL, 0, "[x]", NULL, TARGET_MX },
+		{ NULL, 0, "", NULL, TARGET_MX },
+		{ NULL, 0, "a b", NULL, TARGET_MX },
 		{ "Smart.example.net", 2525, "x.org", "smart.example.net:2525",
-		    ROUTE_HOST },
+		    TARGET_HOST },
 		{ "127.0.0.1", 24000, "x.org", "[127.0.0.1]:24000",
-		    ROUTE_LITERAL },
+		    TARGET_LITERAL },
 		{ "[127.0.0.1]", 24000, "x.org", "[127.0.0.1]:24000",
-		    ROUTE_LITERAL },
-		{ "::1", 25, "x.org", "[::1]:25", ROUTE_LITERAL },
-		{ "[::1]", 25, "x.org", "[::1]:25", ROUTE_LITERAL },
+		    TARGET_LITERAL },
+		{ "::1", 25, "x.org", "[::1]:25", TARGET_LITERAL },
+		{ "[::1]", 25, "x.org", "[::1]:25", TARGET_LITERAL },
 	};
-	char longest[ROUTE_NAME_MAX + 1];
-	struct route_target t;
+	char longest[TARGET_NAME_MAX + 1];
+	struct target t;
 	size_t i;
 
 	(void)ctx;
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		assert_int_equal(route_target(&t, cases[i].via, cases[i].port,
+		assert_int_equal(target_set(&t, cases[i].via, cases[i].port,
 				     cases[i].domain, 25),
 		    cases[i].key != NULL);
 		if (cases[i].key == NULL)
@@ -53,9 +53,9 @@ test_targets(void **ctx)
 		assert_int_equal(t.kind, cases[i].kind);
 	}
 	memset(longest, 'a', sizeof(longest));
-	longest[ROUTE_NAME_MAX] = '\0';
-	assert_false(route_target(&t, NULL, 0, longest, 25));
-	assert_true(route_target(&t, NULL, 0, longest + 1, 25));
+	longest[TARGET_NAME_MAX] = '\0';
+	assert_false(target_set(&t, NULL, 0, longest, 25));
+	assert_true(target_set(&t, NULL, 0, longest + 1, 25));
 }
 
 /* preference, host, connections, live, failures, idle, usable_at, failed_at;
@@ -188,8 +188,8 @@ test_own(void **ctx)
 	(void)ctx;
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		assert_int_equal(
-		    route_cut_own(pref, cases[i].own, 4), cases[i].left);
-	assert_int_equal(route_cut_own(pref, cases[0].own, 0), 0);
+		    target_cut_own(pref, cases[i].own, 4), cases[i].left);
+	assert_int_equal(target_cut_own(pref, cases[0].own, 0), 0);
 }
 
 int
