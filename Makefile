@@ -18,8 +18,8 @@ SYSCONFDIR ?= /etc/spoolkit
 WERROR ?= -Werror
 PKG_CONFIG ?= pkg-config
 
-PKGS := libevent_core libevent_extra libcrypto libzstd libunbound jansson \
-	libbsd-overlay
+PKGS := libevent_core libevent_extra libevent_openssl libssl libcrypto libzstd \
+	libunbound jansson libbsd-overlay
 ifeq ($(MAKECMDGOALS),)
 NEED_PKGS := 1
 else

@@ -2,10 +2,10 @@
 
 #include <stdlib.h>
 
+#include "daemon/conf/network.h"
 #include "daemon/edge/ask.h"
 #include "daemon/lookup/dryrun.h"
 #include "daemon/lookup/expand.h"
-#include "daemon/lookup/network.h"
 #include "daemon/lookup/table.h"
 #include "daemon/lookup/user.h"
 #include "daemon/proc/answer.h"

@@ -92,6 +92,7 @@ struct engine {
 	size_t nown;
 	uint16_t mx_port; /* 25, but for tests */
 	unsigned most; /* connections in all */
+	unsigned configured; /* how often: limits are looked up anew */
 	uint64_t now; /* ms */
 	int64_t wall; /* seconds since the epoch */
 	bool stopped; /* no new work */
@@ -139,6 +140,7 @@ void engine_add(struct engine *e, const struct engine_recipient *r);
  * destination_resolved(). */
 void engine_resolved(struct engine *e, uint32_t id, enum name_status status,
     const char *text, const struct name_host *hosts, unsigned n);
+size_t engine_questions(const struct engine *e); /* at the dns, open */
 /* Bounded work. Returns when it wants to be called again: ms of its clock,
  * now when there is more to do, UINT64_MAX when nothing waits for time. */
 uint64_t engine_turn(struct engine *e);
@@ -153,10 +155,20 @@ bool engine_resume(struct engine *e, enum carry_part part, const char *name);
 /* What is disabled may be used at once: `resume route all`. */
 unsigned engine_enable_all(struct engine *e);
 
+/* Frees a transaction with what it refers to. */
+void engine_drop(struct engine *e, struct transaction *t);
+/* The same outcome for all that is open in it; takes it. */
+void engine_settle(struct engine *e, struct transaction *t,
+    const struct carry_outcome *o, const char *relay);
+/* To the destination of its alternative, or of the next that may be used; mx:
+ * its domain, for those that go by it. Takes it. */
+void engine_place(
+    struct engine *e, struct transaction *t, const struct target *mx);
+/* On to its next alternative, if it has one left. */
+bool engine_next(struct engine *e, struct transaction *t);
+
 /* One recipient's outcome, to the spooler and the counters. */
 void engine_outcome(struct engine *e, const struct engine_outcome *o);
-uint32_t engine_limit(
-    const struct engine *e, const struct domain *d, enum conf_limit_key key);
 int64_t engine_wall_at(const struct engine *e, uint64_t at);
 
 #endif

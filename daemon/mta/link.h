@@ -18,9 +18,11 @@
 
 #define LINK_SHARE 10 /* transactions in a row while others wait for the host */
 
+struct conn;
 struct connector;
 struct domain;
 struct engine;
+struct porter;
 struct relay;
 struct route;
 
@@ -36,15 +38,19 @@ struct link {
 	uint32_t id;
 	enum link_state state;
 	bool ready; /* a session was set up */
-	bool by_us; /* its end is our wish */
+	bool in_clear; /* no STARTTLS: it failed there lately */
 	struct route *route;
 	struct relay *relay; /* served now, or NULL */
 	struct domain *domain; /* whose connection it counts as, or NULL */
 	struct transaction *transaction; /* being carried, or NULL */
-	void *conn; /* the owner's */
+	/* The owner's. */
+	struct porter *porter;
+	struct conn *conn;
+	uint32_t stream;
 	unsigned served; /* transactions in a row for that relay */
 	unsigned messages; /* in all */
 	unsigned fruitless; /* in a row, none of whose mail was taken */
+	bool stale; /* it had died while it rested */
 	bool rejected_only; /* this one failed by its recipients alone */
 	bool taken; /* something of this one was taken */
 	uint64_t delivered; /* recipients */
@@ -56,6 +62,8 @@ struct link {
 
 void link_open(struct engine *e, struct relay *r, struct connector *c,
     struct route *route);
+/* It has no use any more, or others need its room; while ready or at rest. */
+void link_quit(struct link *l);
 void link_carry(struct link *l, struct relay *r);
 
 void link_on_ready(struct link *l);

@@ -13,8 +13,10 @@
 
 struct connector;
 struct engine;
+struct host;
 struct relay;
 struct route;
+struct steering;
 struct waiting;
 
 enum pace_kind {
@@ -52,15 +54,18 @@ struct pace {
 	struct waiting *line; /* to wait in, or NULL */
 	const struct route *route; /* whose it is, or NULL */
 	const struct connector *connector;
+	const struct host *host;
 };
 
 bool pace_is_limit(enum pace_kind kind);
-bool pace_is_free(enum pace_kind kind);
+
+/* When a pause is over, by the engine's clock; UINT64_MAX: it is resumed. */
+uint64_t pace_pause_end(const struct engine *e, const struct steering *s);
 
 /* For one more connection of a relay at all, then by a route of it. */
 struct pace pace_relay(const struct engine *e, const struct relay *r);
-struct pace pace_route(struct engine *e, struct relay *r,
-    struct connector *c, size_t address);
+struct pace pace_route(
+    struct engine *e, struct relay *r, struct connector *c, size_t address);
 
 /* A short word for records, "route-delay", and a sentence for people. */
 const char *pace_word(enum pace_kind kind);
@@ -68,7 +73,7 @@ const char *pace_word(enum pace_kind kind);
 const char *pace_text(const struct engine *e, const struct relay *r,
     const struct pace *p, char dst[PACE_TEXT_MAX]);
 /* Why a route is not used now, and until when; "" when it may be. */
-const char *pace_route_text(const struct engine *e, const struct route *r,
-    char dst[PACE_TEXT_MAX]);
+const char *pace_route_text(
+    const struct engine *e, const struct route *r, char dst[PACE_TEXT_MAX]);
 
 #endif

@@ -1,11 +1,11 @@
 /*
  * relay - mail that goes to the same hosts in the same manner; pure
  *
- * One per manner and MX set (or host of `relay via`): domains whose MX are the
- * same share it, and its sessions. A connector is one of our sources as the
- * relay uses it. A destination is a target under a manner; while its name is
- * asked for, its mail waits there, and afterwards at its relay. Recipients of
- * one message join one transaction while that waits.
+ * One per manner and MX set (or host of `relay via`): destinations whose MX are
+ * the same share it, and its sessions. A connector is one of our sources as the
+ * relay uses it. Recipients of one message join one transaction while that
+ * waits. The set is known by the names of its hosts; their addresses may
+ * change under way.
  */
 #ifndef DAEMON_MTA_RELAY_H
 #define DAEMON_MTA_RELAY_H
@@ -16,11 +16,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/edge/name.h"
 #include "daemon/mta/host.h"
 #include "daemon/mta/manner.h"
 #include "daemon/mta/pace.h"
 #include "daemon/mta/route.h"
+#include "daemon/mta/steering.h"
 #include "daemon/mta/target.h"
 #include "daemon/mta/timer.h"
 #include "daemon/mta/transaction.h"
@@ -29,6 +29,8 @@
 #define RELAY_KEPT_MS 600000u /* without mail */
 #define RELAY_BAD_SOURCE_MS 600000u
 
+struct destination;
+struct domain;
 struct engine;
 
 TAILQ_HEAD(relay_queue, transaction);
@@ -69,7 +71,9 @@ struct relay {
 	uint64_t turn; /* connections made so far */
 	uint64_t connect_at; /* ms; of the last one */
 	bool proven; /* a session was set up; the last attempt did not fail */
-	bool attempted; /* an attempt failed since its mail was settled */
+	bool attempted; /* an attempt failed, for the mail that waits */
+	char *failure; /* how: its status, or NULL */
+	char remote[HOST_LABEL_MAX]; /* and with whom */
 	struct pace pace; /* what its mail waits for */
 	const struct steering *steering; /* a pause, or NULL */
 	bool dirty, resting; /* which list of the engine it is on */
@@ -80,39 +84,30 @@ struct relay {
 	TAILQ_ENTRY(relay) all;
 };
 
-struct destination {
-	uint64_t key;
-	uint32_t id; /* of the question at the dns */
-	struct manner *manner;
-	struct target target;
-	struct domain *domain;
-	struct relay *relay; /* NULL: not resolved */
-	bool asking;
-	uint64_t resolved_at; /* ms */
-	enum name_status status; /* of the last answer; FOUND: with relay */
-	char *text; /* why there is no relay */
-	uint64_t used_at; /* ms */
-	struct relay_queue waiting; /* transactions, while it asks */
-	unsigned queued;
-	TAILQ_ENTRY(destination) entry; /* of its relay */
-	TAILQ_ENTRY(destination) all;
-};
-
-struct destination *destination_get(
-    struct engine *e, struct manner *m, const struct target *t);
-/* NULL: it is not known. */
-struct destination *destination_find(
-    const struct engine *e, const struct manner *m, const struct target *t);
-void destination_ask(struct engine *e, struct destination *d);
-/* hosts only with NAME_FOUND. */
-void destination_resolved(struct engine *e, struct destination *d,
-    enum name_status status, const char *text, const struct name_host *hosts, unsigned n);
-void destination_free(struct engine *e, struct destination *d);
-
 /* For people: the domain of one destination, the host of via, or "a (+3)". */
 const char *relay_name(const struct relay *r, char dst[TARGET_KEY_MAX]);
 
+/* Of a set, by its text; makes it when there is none. */
+struct relay *relay_get(
+    struct engine *e, struct manner *m, struct domain *d, const char *text);
+/* Takes the list and what is in it. */
+void relay_set_addresses(
+    struct engine *e, struct relay *r, struct relay_address *a, size_t n);
+void relay_addresses_free(struct engine *e, struct relay_address *a, size_t n);
+/* The route of a connector to an address; NULL: it is not there yet. */
+struct route *relay_route(struct engine *e, struct relay *r,
+    struct connector *c, size_t address, bool make);
+bool relay_has(const struct relay *r, const struct route *route);
+void relay_add(struct engine *e, struct relay *r, struct destination *d);
+void relay_remove(struct engine *e, struct relay *r, struct destination *d);
+
+/* An attempt to get a session has failed; NULL: one has not. */
+void relay_attempted(struct relay *r, const char *status, const char *remote);
+struct connector *relay_connector(struct relay *r, const struct source *s);
+
 void relay_mark(struct engine *e, struct relay *r);
+/* Takes one off the list of those that are marked; NULL: none is. */
+struct relay *relay_marked(struct engine *e);
 void relay_wait(struct relay *r, struct waiting *w); /* NULL: in no line */
 void relay_put(struct engine *e, struct relay *r, struct transaction *t);
 void relay_put_back(struct engine *e, struct relay *r, struct transaction *t);

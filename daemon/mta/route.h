@@ -29,6 +29,7 @@
 
 struct domain;
 struct engine;
+struct engine_outcome;
 struct link;
 struct tlsa;
 
@@ -56,10 +57,12 @@ struct route {
 	struct source *source;
 	struct host *host;
 	char *name; /* of the host; "": none but its address */
+	struct domain *domain; /* whose limits hold: the first */
 	const struct tlsa *tlsa; /* of its host, as last looked up, or NULL */
 
 	unsigned connections; /* open or being opened */
 	unsigned ready; /* of them: sessions */
+	unsigned carrying; /* of them: at work */
 	unsigned allowed; /* connections, while it ramps up */
 	bool validated; /* a session was set up since it was new */
 	unsigned penalty;
@@ -82,22 +85,28 @@ struct route {
 	TAILQ_ENTRY(route) entry; /* of all */
 };
 
-/* Takes a reference; makes it when there is none. */
-struct route *route_get(struct engine *e, struct manner *m, struct source *s,
-    struct host *h, const char *name);
+/* NULL: there is none. */
+struct route *route_find(const struct engine *e, const struct manner *m,
+    const struct source *s, const struct host *h, const char *name);
+/* Makes it, with one reference. */
+struct route *route_new(struct engine *e, struct manner *m, struct source *s,
+    struct host *h, const char *name, struct domain *d);
 void route_release(struct engine *e, struct route *r);
 
 void route_connects(struct engine *e, struct route *r);
 void route_works(struct engine *e, struct route *r); /* a session is set up */
 void route_delivered(struct engine *e, struct route *r);
+void route_erred(struct engine *e, struct route *r, const char *status);
+/* It takes no more than it has. */
+void route_full(struct engine *e, struct route *r, const char *status);
 void route_failed(struct engine *e, struct route *r, const char *status);
 void route_aside(struct engine *e, struct route *r, const char *status);
 void route_enable(struct engine *e, struct route *r); /* before its time */
 void route_on_timer(struct engine *e, struct route *r);
 
-/* Recipients rejected in a row. True: the row is full, stop. */
-bool route_rejected(struct engine *e, struct route *r,
-    const struct carry_outcome *o, int64_t arrived, const char *relay);
+/* A recipient was rejected. True: the row is full, stop. */
+bool route_rejected(
+    struct engine *e, struct route *r, struct engine_outcome *o);
 void route_accepted(struct engine *e, struct route *r);
 void route_let_go(struct engine *e, struct route *r, bool step);
 

@@ -28,7 +28,8 @@ struct target {
 	uint16_t port;
 	bool family6; /* of a literal */
 	uint8_t octets[16]; /* of a literal, in network order */
-	char key[TARGET_KEY_MAX]; /* equal keys, equal targets; for people too */
+	char
+	    key[TARGET_KEY_MAX]; /* equal keys, equal targets; for people too */
 };
 
 /* via: host or [address] of `relay via`, or NULL: by domain, which may be an

@@ -47,8 +47,8 @@ timer_set(struct timers *ts, struct timer *t, uint64_t at)
 	if (t->place == 0) {
 		if (ts->n == ts->room) {
 			ts->room = ts->room == 0 ? 64 : ts->room * 2;
-			ts->heap = mem_rearray(
-			    ts->heap, ts->room, sizeof(*ts->heap));
+			ts->heap =
+			    mem_rearray(ts->heap, ts->room, sizeof(*ts->heap));
 		}
 		put(ts, ++ts->n, t);
 	}
