@@ -13,7 +13,6 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/listener.h>
-#include <fnmatch.h>
 #include <getopt.h>
 #include <jansson.h>
 #include <netdb.h>
@@ -28,28 +27,24 @@
 #include <strings.h>
 
 #include "bench/lib/catch.h"
+#include "bench/lib/grey.h"
 #include "bench/lib/opt.h"
-#include "lib/base/ident.h"
+#include "bench/lib/whims.h"
 #include "lib/base/mem.h"
 #include "lib/base/mono.h"
 
 #define SINK_LINE_MAX (64u << 10)
 #define SINK_TICK_US 20000
-#define SINK_RULES 16
-
-struct rule { /* --rcpt PATTERN=CODE */
-	const char *pattern;
-	const char *code;
-};
 
 struct sink {
 	const char *host, *port, *ids_path;
-	unsigned reject_rcpt, tempfail, tempfail_data, drop; /* percent */
+	struct whims whims;
+	unsigned tempfail_data, drop; /* percent */
 	unsigned delay; /* ms before the answer to the final dot */
 	unsigned linger; /* ms from the last expected to the end */
 	uint64_t exit_after; /* recipients; 0: never */
-	struct rule rules[SINK_RULES];
-	unsigned nrules;
+	unsigned greylist; /* seconds; 0: no such thing */
+	bool greylist_client; /* one pair known: so is the client */
 	bool json;
 
 	struct event_base *base;
@@ -67,6 +62,7 @@ struct client {
 	struct bufferevent *bev;
 	struct event *later; /* the delayed answer */
 	bool mail, data, closing;
+	char *sender;
 	char **rcpt;
 	unsigned nrcpt, room;
 	struct catch in;
@@ -79,6 +75,8 @@ rcpt_forget(struct client *c)
 		free(c->rcpt[i]);
 	c->nrcpt = 0;
 	c->mail = false;
+	free(c->sender);
+	c->sender = NULL;
 }
 
 static void
@@ -96,12 +94,6 @@ static void
 say(struct client *c, const char *reply)
 {
 	evbuffer_add_printf(bufferevent_get_output(c->bev), "%s\r\n", reply);
-}
-
-static bool
-chance(unsigned percent)
-{
-	return percent > 0 && ident_random64() % 100 < percent;
 }
 
 /* The address between the angle brackets; false when there are none. */
@@ -132,27 +124,14 @@ on_hello(struct client *c, const char *line)
 static void
 on_mail(struct client *c, const char *line)
 {
-	(void)line;
-	if (c->mail) {
-		say(c, "503 5.5.1 there is a transaction");
+	if (c->mail || !path(line, &c->sender)) {
+		say(c,
+		    c->mail ? "503 5.5.1 there is a transaction"
+			    : "501 5.5.4 no path");
 		return;
 	}
 	c->mail = true;
 	say(c, "250 2.1.0 ok");
-}
-
-/* The reply the rules and the dice give a recipient; NULL: taken. */
-static const char *
-refusal(struct sink *s, const char *address)
-{
-	for (unsigned i = 0; i < s->nrules; i++)
-		if (fnmatch(s->rules[i].pattern, address, 0) == 0)
-			return s->rules[i].code;
-	if (chance(s->reject_rcpt))
-		return "550";
-	if (chance(s->tempfail))
-		return "451";
-	return NULL;
 }
 
 static void
@@ -166,7 +145,7 @@ on_rcpt(struct client *c, const char *line)
 		say(c, c->mail ? "501 5.5.4 no path" : "503 5.5.1 no MAIL");
 		return;
 	}
-	if ((code = refusal(s, address)) != NULL) {
+	if ((code = whims_refusal(&s->whims, c->sender, address)) != NULL) {
 		if (code[0] == '5')
 			s->rcpt_refused++;
 		else
@@ -277,7 +256,7 @@ write_down(struct client *c)
 static void
 conclude(struct client *c)
 {
-	if (chance(c->s->tempfail_data)) {
+	if (whims_chance(c->s->tempfail_data)) {
 		c->s->data_deferred++;
 		say(c, "451 4.3.0 as asked for");
 	} else {
@@ -298,7 +277,7 @@ on_line(struct client *c, const char *line, size_t len)
 	if (!c->data) {
 		command(c, line);
 	} else if (catch_line(&c->in, line, len)) {
-		if (chance(s->drop)) {
+		if (whims_chance(s->drop)) {
 			s->dropped++;
 			c->closing = true;
 		} else if (s->delay > 0) {
@@ -427,8 +406,8 @@ on_usr1(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	s->reject_rcpt = s->tempfail = s->tempfail_data = s->drop = 0;
-	s->nrules = 0;
+	s->tempfail_data = s->drop = 0;
+	memset(&s->whims, 0, sizeof(s->whims));
 }
 
 static void
@@ -470,6 +449,11 @@ usage(int status)
 	    "  --reject-rcpt P    refuse P percent of the recipients with 550\n"
 	    "  --tempfail P       and P percent with 451\n"
 	    "  --rcpt GLOB=CODE   this reply to recipients like that\n"
+	    "  --greylist SEC     451 until so long after a pair of sender "
+	    "and\n"
+	    "                     recipient was seen first\n"
+	    "  --greylist-client  one pair let through: so is all that "
+	    "follows\n"
 	    "  --tempfail-data P  451 to P percent of the messages\n"
 	    "  --drop P           hang up instead of answering the final dot\n"
 	    "  --delay MS         before the answer to the final dot\n"
@@ -483,25 +467,14 @@ usage(int status)
 	exit(status);
 }
 
-static void
-rule_add(struct sink *s, const char *arg)
-{
-	char *pattern = mem_strdup(arg);
-	char *equals = strrchr(pattern, '=');
-
-	if (equals == NULL || strlen(equals) != 4 ||
-	    strchr("45", equals[1]) == NULL || s->nrules == SINK_RULES)
-		errx(2, "--rcpt %s: not GLOB=CODE, or too many", arg);
-	*equals = '\0';
-	s->rules[s->nrules++] = (struct rule){ pattern, equals + 1 };
-}
-
 enum option_id {
 	OPT_HOST = 1000,
 	OPT_PORT,
 	OPT_REJECT_RCPT,
 	OPT_TEMPFAIL,
 	OPT_RCPT,
+	OPT_GREYLIST,
+	OPT_GREYLIST_CLIENT,
 	OPT_TEMPFAIL_DATA,
 	OPT_DROP,
 	OPT_DELAY,
@@ -518,6 +491,8 @@ static const struct option options[] = {
 	{ "reject-rcpt", required_argument, NULL, OPT_REJECT_RCPT },
 	{ "tempfail", required_argument, NULL, OPT_TEMPFAIL },
 	{ "rcpt", required_argument, NULL, OPT_RCPT },
+	{ "greylist", required_argument, NULL, OPT_GREYLIST },
+	{ "greylist-client", no_argument, NULL, OPT_GREYLIST_CLIENT },
 	{ "tempfail-data", required_argument, NULL, OPT_TEMPFAIL_DATA },
 	{ "drop", required_argument, NULL, OPT_DROP },
 	{ "delay", required_argument, NULL, OPT_DELAY },
@@ -540,13 +515,19 @@ option(struct sink *s, int id, const char *name, const char *arg)
 		s->port = arg;
 		break;
 	case OPT_REJECT_RCPT:
-		s->reject_rcpt = opt_number(name, arg, 0, 100);
+		s->whims.reject = opt_number(name, arg, 0, 100);
 		break;
 	case OPT_TEMPFAIL:
-		s->tempfail = opt_number(name, arg, 0, 100);
+		s->whims.tempfail = opt_number(name, arg, 0, 100);
 		break;
 	case OPT_RCPT:
-		rule_add(s, arg);
+		whims_rule(&s->whims, arg);
+		break;
+	case OPT_GREYLIST:
+		s->greylist = opt_number(name, arg, 0, 86400);
+		break;
+	case OPT_GREYLIST_CLIENT:
+		s->greylist_client = true;
 		break;
 	case OPT_TEMPFAIL_DATA:
 		s->tempfail_data = opt_number(name, arg, 0, 100);
@@ -627,6 +608,9 @@ main(int argc, char **argv)
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (s.ids_path != NULL && (s.ids = fopen(s.ids_path, "a")) == NULL)
 		err(1, "%s", s.ids_path);
+	mono_open_test_clock();
+	if (s.greylist > 0)
+		s.whims.grey = grey_new(s.greylist, s.greylist_client);
 	if ((s.base = event_base_new()) == NULL)
 		errx(1, "no event loop");
 	events[0] = event_new(s.base, -1, EV_PERSIST, on_tick, &s);

@@ -33,6 +33,8 @@ py:aiosmtpd|test|python3-aiosmtpd|python3-aiosmtpd|py311-aiosmtpd|py3-aiosmtpd|a
 cmd:swaks|test|swaks|swaks|swaks|swaks|an independent SMTP client
 cmd:curl|test|curl|curl|curl|curl|an independent SMTP client
 cmd:nsd|test|nsd|nsd|nsd|nsd|a real name server for MX
+cmd:ldns-signzone|test|ldnsutils|ldns-utils|ldns|ldns-tools|signs its zones
+cmd:openssl|test|openssl|openssl|-|openssl|certificates for tests
 cmd:strace|test|strace|strace|-|strace|counts flushes, injects faults
 cmd:mandoc|test|mandoc|mandoc|-|mandoc|checks the manual
 cmd:tmux|test|tmux|tmux|tmux|tmux|a terminal for tests of screens

@@ -163,6 +163,29 @@ join_list(struct entry *e, struct entries *list, uint64_t at)
 	TAILQ_INSERT_TAIL(list, e, due);
 }
 
+/* Tried again when its time comes, which it keeps while its records are moved
+ * on in the ring or it is changed: where that happens more often than it is
+ * tried it never would be. The list stays in the order of times. */
+static void
+join_retry(struct queue *q, struct entry *e)
+{
+	uint64_t at = e->due_at == 0 ? q->now + RETRY_MS : e->due_at;
+	struct entry *before = NULL;
+
+	leave_list(e);
+	/* No long way for one that is late, as most are where many wait. */
+	if (at > q->now)
+		before = TAILQ_LAST(&q->retry, entries);
+	while (before != NULL && before->due_at > at)
+		before = TAILQ_PREV(before, entries, due);
+	e->list = &q->retry;
+	e->due_at = at;
+	if (before != NULL)
+		TAILQ_INSERT_AFTER(&q->retry, before, e, due);
+	else
+		TAILQ_INSERT_HEAD(&q->retry, e, due);
+}
+
 static void
 await_no_more(struct queue *q, struct entry *e)
 {
@@ -316,7 +339,7 @@ entry_consider(struct queue *q, struct entry *e)
 		return;
 	}
 	if (e->cause != 0)
-		join_list(e, &q->retry, q->now + RETRY_MS);
+		join_retry(q, e);
 	else if (removes_only(q, e) || (e->due_at != 0 && e->due_at <= q->now))
 		join_list(e, &q->soon, q->now);
 	else if (e->list == NULL)

@@ -58,8 +58,8 @@ struct session {
 	bool *rcpt_ok;
 };
 
-/* %n message, %r recipient of the message, %u recipient of the run,
- * %s session. */
+/* %n message, %d the same modulo 100, %r recipient of the message, %u
+ * recipient of the run, %s session. */
 static void
 address(const struct session *s, const char *template, unsigned rcpt, char *dst)
 {
@@ -69,13 +69,16 @@ address(const struct session *s, const char *template, unsigned rcpt, char *dst)
 	     p++) {
 		uint64_t v;
 
-		if (p[0] != '%' || strchr("nrus", p[1]) == NULL) {
+		if (p[0] != '%' || strchr("ndrus", p[1]) == NULL) {
 			dst[at++] = *p;
 			continue;
 		}
 		switch (*++p) {
 		case 'n':
 			v = s->message;
+			break;
+		case 'd':
+			v = s->message % 100;
 			break;
 		case 'r':
 			v = rcpt;

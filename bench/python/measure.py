@@ -133,6 +133,20 @@ def fdatasync_ms(directory, count=200):
     return median(took) * 1000, took[count * 99 // 100] * 1000
 
 
+def free_port():
+    """A TCP port that nobody has now, below those that are given to clients:
+    they come and go while a server is started again."""
+    for n in range(1000):
+        port = 10000 + (os.getpid() * 40 + n) % 20000
+        with socket.socket() as s:
+            try:
+                s.bind(("", port))
+                return port
+            except OSError:
+                pass
+    raise RuntimeError("no free port")
+
+
 def banner(port, seconds):
     """Seconds until a 220 was read; None when there was none."""
     def answered():
@@ -193,15 +207,17 @@ class Flood:
 class Sink:
     """A running sink; its port is in .port."""
 
-    def __init__(self, port=0, ids=None, **options):
+    def __init__(self, port=0, ids=None, env=None, **options):
         argv = [os.path.join(BUILD, "bench/sink"), "--json", "--port",
                 str(port)]
         if ids:
             argv += ["--ids", ids]
         for name, value in options.items():
-            argv += ["--" + name.replace("_", "-"), str(value)]
+            argv.append("--" + name.replace("_", "-"))
+            if value is not True:
+                argv.append(str(value))
         self.process = subprocess.Popen(argv, stdout=subprocess.PIPE,
-                                        text=True)
+                                        text=True, env=env)
         self.port = int(self.process.stdout.readline().split()[-1])
 
     def result(self, seconds=None):

@@ -6,6 +6,7 @@ being held (accept) or sent to the sink (relay).
 """
 import os
 import shutil
+import socket
 import subprocess
 import time
 
@@ -90,18 +91,22 @@ control "{dir}/control.sock"
 listen on 127.0.0.1 port {port}
 max-sessions 2000 per-client 2000
 {extra}
-accept from local for any relay via "smtp://127.0.0.1:{sink}"
+accept from local for any relay {via}
 """
 
-    def __init__(self, directory, port, sink, hold, extra=""):
+    def __init__(self, directory, port, sink, hold, extra="", via=None,
+                 env=None):
+        """via: "" for relaying by MX; env: more of the environment."""
         super().__init__(directory, port, sink, hold)
         self.process = None
+        self.via = f'via "smtp://127.0.0.1:{sink}"' if via is None else via
+        self.env = {**os.environ, **(env or {})}
         self.configure(extra)
 
     def configure(self, extra):
         """For the next start."""
         self.write("smtpd.conf", self.CONF.format(
-            dir=self.dir, port=self.port, sink=self.sink, extra=extra))
+            dir=self.dir, port=self.port, via=self.via, extra=extra))
 
     @classmethod
     def usable(cls):
@@ -115,7 +120,8 @@ accept from local for any relay via "smtp://127.0.0.1:{sink}"
                 self.path("smtpd.conf")]
         argv += ["-P", "mta"] if self.hold else []
         with open(self.path("log"), "a", encoding="utf-8") as log:
-            self.process = subprocess.Popen(argv, stderr=log, stdout=log)
+            self.process = subprocess.Popen(argv, stderr=log, stdout=log,
+                                            env=self.env)
         self.main = self.process.pid
         return banner(self.port, 15)
 
@@ -144,6 +150,65 @@ accept from local for any relay via "smtp://127.0.0.1:{sink}"
     def list_command(self):
         return [os.path.join(BUILD, "smtpctl"), "-s",
                 self.path("control.sock"), "show", "queue"]
+
+
+class Names:
+    """nsd with these zones, on a loopback port."""
+
+    CONF = """\
+server:
+	ip-address: 127.0.0.1@{port}
+	username: ""
+	chroot: ""
+	zonesdir: "{dir}"
+	database: ""
+	pidfile: "{dir}/nsd.pid"
+	xfrdfile: "{dir}/xfrd.state"
+	zonelistfile: "{dir}/zone.list"
+	logfile: "{dir}/log"
+	server-count: 1
+	do-ip6: no
+	rrl-ratelimit: 0
+remote-control:
+	control-enable: no
+"""
+
+    def __init__(self, directory, zones):
+        os.makedirs(directory)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.bind(("127.0.0.1", 0))
+            self.port = s.getsockname()[1]
+        text = self.CONF.format(port=self.port, dir=directory)
+        for name, records in zones.items():
+            text += f'zone:\n\tname: "{name}"\n\tzonefile: "{name}"\n'
+            with open(os.path.join(directory, name), "w",
+                      encoding="ascii") as f:
+                f.write(f"$ORIGIN {name}.\n$TTL 3600\n"
+                        "@ SOA ns hostmaster 1 3600 600 86400 60\n@ NS ns\n"
+                        f"ns A 127.0.0.1\n{records}")
+        path = os.path.join(directory, "nsd.conf")
+        with open(path, "w", encoding="ascii") as f:
+            f.write(text)
+        self.process = subprocess.Popen(["nsd", "-d", "-c", path],
+                                        stderr=subprocess.DEVNULL)
+        if until(self.answers, 10) is None:
+            end(self.process)
+            raise RuntimeError("nsd does not answer")
+
+    def answers(self):
+        question = (b"\x12\x67\0\0\0\1\0\0\0\0\0\0\2d0\5bench\4test\0"
+                    b"\0\6\0\1")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.settimeout(0.2)
+            try:
+                s.connect(("127.0.0.1", self.port))
+                s.send(question)
+                return s.recv(512)[3] & 15 == 0
+            except OSError:
+                return False
+
+    def stop(self):
+        end(self.process)
 
 
 class Postfix(Server):

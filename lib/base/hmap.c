@@ -1,6 +1,7 @@
 #include "lib/base/hmap.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -138,15 +139,27 @@ hmap_next(const struct hmap *m, size_t *at)
 	return NULL;
 }
 
+/* One for the process, whichever of its threads is the first to ask. */
+static uint64_t
+hash_seed(void)
+{
+	static _Atomic uint64_t seed;
+	uint64_t now = atomic_load(&seed), made;
+
+	while (now == 0) {
+		made = ident_random64();
+		if (atomic_compare_exchange_strong(&seed, &now, made))
+			now = made;
+	}
+	return now;
+}
+
 uint64_t
 hmap_hash(const void *data, size_t len)
 {
-	static uint64_t seed;
+	uint64_t seed = hash_seed(), h, word;
 	const uint8_t *p = data;
-	uint64_t h, word;
 
-	while (seed == 0)
-		seed = ident_random64();
 	for (h = seed ^ len; len >= 8; p += 8, len -= 8) {
 		memcpy(&word, p, 8);
 		h = mix(h ^ word) + seed;

@@ -23,11 +23,12 @@ check() {
 
 # Waits for a command to succeed.
 soon() {
-	for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-		sh -c "$1" && return 0
+	i=0
+	until sh -c "$1"; do
+		i=$((i + 1))
+		[ $i -lt 300 ] || return 1
 		sleep 0.2
 	done
-	return 1
 }
 
 unset MAKEFLAGS MFLAGS MAKELEVEL
@@ -52,8 +53,7 @@ listen on 127.0.0.1 port 0
 accept from local for any deliver to maildir "$dir/mail"$(
 	[ "$(id -u)" -ne 0 ] || echo ' owner root')
 END
-port=$(perl -MIO::Socket::INET -e 'print IO::Socket::INET->new(
-	LocalAddr => "127.0.0.1", Listen => 1)->sockport')
+port=$(perl -Iregress/lib -MSpoolkit -e 'print Spoolkit::free_port()')
 sed -i "s/port 0/port $port/" "$dir/conf"
 chmod 755 "$dir"
 "$local/sbin/smtpd" -d -f "$dir/conf" >"$dir/log" 2>&1 &

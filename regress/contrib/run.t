@@ -27,17 +27,11 @@ sub slurp {
 sub wait_for {
 	my ($what, $seconds) = @_;
 
-	for (1 .. 50 * ($seconds // 10)) {
+	for (1 .. 50 * ($seconds // 60)) {
 		return 1 if $what->();
 		select undef, undef, undef, 0.02;
 	}
 	return 0;
-}
-
-sub free_port {
-	my $s = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1)
-	    or die;
-	return $s->sockport;
 }
 
 # A tree as make run leaves it before its last line.
@@ -89,7 +83,7 @@ sub interrupt {
 	my ($top, $pid) = @_;
 
 	kill INT => -$pid; # as a terminal does: the whole group
-	ok(wait_for(sub { waitpid($pid, WNOHANG) == $pid }, 10), 'SIGINT ends it')
+	ok(wait_for(sub { waitpid($pid, WNOHANG) == $pid }), 'SIGINT ends it')
 	    or kill KILL => -$pid;
 	is($?, 0, 'well');
 	my @odd = grep { /warn|event=(role-died|breach|stop-slow|peer-gone)/ }
@@ -102,7 +96,7 @@ sub interrupt {
 
 sub newcomer {
 	my ($top, @as) = @_;
-	my $port = free_port();
+	my $port = Spoolkit::free_port();
 	my $pid = start($top, $port, @as);
 	my @commands = printed($top);
 	my ($user) = "@commands" =~ m{var/mail/([^/]+)/new};
@@ -133,7 +127,7 @@ subtest 'by whoever runs the tests' => sub {
 	like((printed($top))[0], qr/127\.0\.0\.1:$port /, 'the port stays');
 	interrupt($top, $pid);
 
-	my $other = free_port();
+	my $other = Spoolkit::free_port();
 	$pid = start($top, $other);
 	like((printed($top))[0], qr/127\.0\.0\.1:$other /, 'PORT changes it');
 	ok(IO::Socket::INET->new(PeerAddr => "127.0.0.1:$other"), 'indeed');
@@ -158,9 +152,9 @@ END
 
 subtest 'in a terminal that is closed' => sub {
 	my $top = new_tree();
-	my $port = free_port();
+	my $port = Spoolkit::free_port();
 
-	is(system("cd '$top' && PORT=$port timeout 20 python3 -c \"$closing\""),
+	is(system("cd '$top' && PORT=$port timeout 120 python3 -c \"$closing\""),
 	    0, 'the daemon ends');
 	ok(!IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port"),
 	    'and nobody listens any more');

@@ -15,7 +15,7 @@ use Loadrig;
 my $f = Faults->new;
 my $r = Loadrig->start(env => $f->env, conf => <<'END_OF_CONF');
 queue journal 4M
-queue retry relay 100
+queue retry relay 1h
 END_OF_CONF
 my $d = $r->d;
 my $before = $r->processes;
@@ -32,7 +32,7 @@ sub flooded {
 	my ($name, $n, %more) = @_;
 	my $all = $n * ($more{'--recipients'} // 1);
 	my ($good, $bad) = $r->flooded($r->flood($name, '--messages', $n,
-		'--sessions', 4, %more), 120);
+		'--sessions', 4, %more), 300);
 	is "$good $bad", "$all 0", "$name: all is taken";
 }
 
@@ -49,7 +49,38 @@ sub inodes {
 
 sub settled {
 	my ($n) = @_;
-	ok $d->wait(sub { $d->queue_files == $n }, 30), "$n files";
+	ok $d->wait(sub { $d->queue_files == $n }, 60), "$n files";
+}
+
+# Each was tried, and its file says so: it is not changed any more.
+sub rests {
+	return $d->wait(sub { !grep { !$_->{tries} } $d->queue }, 60) &&
+	    $d->wait(sub { !grep { Spoolkit::slurp($_) !~ /^tries: 1$/m }
+		grep { m,/[0-9a-f]{16}\z, } glob("$tree/*/*") }, 60);
+}
+
+# Mail in files of which nothing was flushed, and a fault for its first flush.
+# A checkpoint also comes by itself, with a segment that is full or after half
+# a minute: it meets the fault as well, and then this is not that mail.
+my $files = 0;
+sub suspects {
+	my ($name, $fault, $n, $recipients) = @_;
+	my (%old, $clean);
+
+	for my $try (1 .. 20) {
+		ok rests(), 'what there is rests';
+		is +($d->ctl('sync'))[0], 0, 'a checkpoint';
+		%old = inodes();
+		$f->set(syncfs => $fault);
+		flooded("$name$try", $n, '--recipients', $recipients);
+		settled($files += $n * (1 + $recipients));
+		ok rests(), 'and rest';
+		last if $clean = $f->hits('syncfs') == 0;
+		$f->clear('syncfs');
+		ok $r->wait_alarm(qr/^$/, 120), 'one came by itself';
+	}
+	ok $clean, 'none of it was flushed';
+	return %old;
 }
 
 # What a person sees of a message, without what each attempt changes.
@@ -62,49 +93,45 @@ sub texts {
 
 note('it fails once');
 flooded('before', 20);
-settled(40);
-is +($d->ctl('sync'))[0], 0, 'a checkpoint';
-my %old = inodes();
-flooded('suspect', 40, '--recipients', 2);
-settled(40 + 40 * 3);
+settled($files += 40);
+my %old = suspects('suspect', { error => 'EIO', most => 1 }, 15, 2);
 my %first = inodes();
-$f->set(syncfs => { error => 'EIO', most => 1 });
 isnt +($d->ctl('sync'))[0], 0, 'sync says that it failed';
 is $f->clear('syncfs'), 1, 'once';
-ok $d->wait(sub { $d->logged(qr/event=checkpoint-failed/) }, 10),
+ok $d->wait(sub { $d->logged(qr/event=checkpoint-failed/) }, 60),
     'which is logged';
 flooded('during', 20);
-ok $r->wait_alarm(qr/^$/, 30), 'the alarm goes by itself';
-ok $d->wait_log(qr/event=checkpoint-again/, 10), 'which is logged as well';
-settled(40 + 40 * 3 + 40);
+ok $r->wait_alarm(qr/^$/, 60), 'the alarm goes by itself';
+ok $d->wait_log(qr/event=checkpoint-again/, 60), 'which is logged as well';
+settled($files += 40);
 my %now = inodes();
 is scalar(grep { $now{$_} != $first{$_} } grep { !$old{$_} } keys %first),
-    120, 'what was filed since the checkpoint has become other files';
+    45, 'what was filed since the checkpoint has become other files';
 is scalar(grep { $now{$_} != $old{$_} } keys %old), 0,
     'what was flushed before is as it was';
 is +($d->ctl('sync'))[0], 0, 'sync goes well';
 
 note('it fails again and again, and what it flushed is lost');
-my @suspects = glob("$tree/*/*");
-@suspects = grep { !$now{s,.*/,,r} } @suspects;
-is scalar(@suspects), 0, 'nothing is new';
-flooded('lost', 10);
-settled(220);
-@suspects = grep { !$now{s,.*/,,r} } glob("$tree/*/*");
+%now = suspects('lost', { error => 'EIO' }, 10, 1);
+my @suspects = grep { !$now{s,.*/,,r} } glob("$tree/*/*");
 is scalar(@suspects), 20, 'ten messages and their envelopes';
 my %texts = texts(@suspects);
-$f->set(syncfs => { error => 'EIO' });
 isnt +($d->ctl('sync'))[0], 0, 'it cannot be flushed';
-ok $d->wait(sub { $f->hits('syncfs') >= 2 }, 30), 'nor when written again';
-ok $r->wait_alarm(qr/could not be flushed/, 10), 'the alarm stays';
+ok $d->wait(sub { $f->hits('syncfs') >= 2 }, 60), 'nor when written again';
+ok $r->wait_alarm(qr/could not be flushed/, 60), 'the alarm stays';
 for my $path (@suspects) {
-	open(my $out, '+<', $path) or die "$path: $!";
-	print $out "\0" x -s $path;
+	my $out;
+	# It is away for a moment while it is written again.
+	$d->wait(sub { open($out, '+<', $path) }, 60) or die "$path: $!";
+	print $out "\0" x -s $out;
 	close($out) or die "$path: $!";
 }
 flooded('meanwhile', 10);
+# What is flushed well must have been written after that.
+my $failed = $f->hits('syncfs');
+ok $d->wait(sub { $f->hits('syncfs') > $failed }, 120), 'it fails once more';
 cmp_ok $f->clear('syncfs'), '>', 1, 'then it can';
-ok $r->wait_alarm(qr/^$/, 60), 'the alarm goes';
+ok $r->wait_alarm(qr/^$/, 120), 'the alarm goes';
 is_deeply { texts(@suspects) }, \%texts, 'what was lost is whole again';
 
 note('ten times the journal');
@@ -113,14 +140,15 @@ $r->sink_up;
 $r->later;
 flooded('traffic', 2600, '--size', '16K');
 cmp_ok status('journal_used_bytes'), '<', $size, 'it comes round';
-is $r->alarm, '', 'without an alarm';
+# A disk that others use as well may be slow for a while.
+ok $r->wait_alarm(qr/^$/, 60), 'and no alarm stays';
 
 note('a kill');
 $d->kill9;
 $d->run;
-ok $r->wait_whole(60), 'all that was acknowledged is delivered';
+ok $r->wait_whole(180), 'all that was acknowledged is delivered';
 $r->balanced;
-ok $d->wait(sub { $d->queue == 0 && $d->queue_files == 0 }, 30),
+ok $d->wait(sub { $d->queue == 0 && $d->queue_files == 0 }, 60),
     'nothing stays in the queue';
 is join(' ', map { s,.*/,,r } glob("$d->{dir}/spool/corrupt/*")), '',
     'nor in corrupt/';

@@ -56,7 +56,7 @@ sub log {
 # Waits until the log matches.
 sub logged {
 	my ($self, $re, $seconds) = @_;
-	my $until = time + ($seconds // 10);
+	my $until = time + ($seconds // 60);
 	until ($self->log =~ $re) {
 		return 0 if time > $until;
 		select undef, undef, undef, 0.02;
@@ -132,7 +132,7 @@ sub octets {
 	my ($s, $want, $seconds) = @_;
 	my $got = '';
 	while (length $got < $want) {
-		IO::Select->new($s)->can_read($seconds // 10) or return;
+		IO::Select->new($s)->can_read($seconds // 60) or return;
 		my $n = sysread $s, $got, $want - length $got, length $got;
 		return if !$n;
 	}

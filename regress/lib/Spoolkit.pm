@@ -16,7 +16,8 @@ package Spoolkit;
 # Everything lives in a temporary directory and on free ports of loopback, and
 # is killed at the end whatever happens. Tests run by root start the daemon as
 # nobody, unless as_root => 1. Waiting is polling at 20 ms for what is awaited,
-# never a fixed sleep.
+# never a fixed sleep, and a minute at least before it is given up: how long a
+# thing takes says nothing where others load the machine as well.
 
 use strict;
 use warnings;
@@ -34,7 +35,8 @@ use Time::HiRes qw(time);
 use Spoolkit::Client;
 
 my $TICK = 0.02;
-my $START_LIMIT = 20;
+my $PATIENCE = 60;
+my $START_LIMIT = 60;
 my $STOP_LIMIT = 5;
 my @living;
 
@@ -42,13 +44,17 @@ sub nap {
 	select(undef, undef, undef, $TICK);
 }
 
-# A TCP port of 127.0.0.1 that nobody has now.
+# A TCP port that nobody has now, nor gets before it is used: below those that
+# the system gives to clients, which come and go while a daemon is started
+# again, and others for each process that asks.
+my $ports = 0;
 sub free_port {
-	my $s = IO::Socket::INET->new(
-		LocalAddr => '127.0.0.1', LocalPort => 0, Proto => 'tcp',
-		Listen => 1)
-	    or die "no free port: $!\n";
-	return $s->sockport;
+	for (1 .. 1000) {
+		my $port = 10000 + ($$ * 40 + $ports++) % 20000;
+		return $port if IO::Socket::INET->new(LocalAddr => '0.0.0.0',
+			LocalPort => $port, Proto => 'tcp');
+	}
+	die "no free port: $!\n";
 }
 
 sub build_dir {
@@ -63,6 +69,7 @@ sub build_dir {
 #            where they are not given. %DIR% and %PORT% are replaced, and %NAME%
 #            for each NAME of vars
 #   vars     { NAME => value }
+#   files    { NAME => text } beside the configuration, for the daemon alone
 #   flags    more words for the command line: ['-v']
 #   env      { NAME => value }
 #   as_root  stay root when the test is
@@ -75,10 +82,11 @@ sub start {
 		flags => $o{flags} || [], env => $o{env} || {},
 		vars => $o{vars} || {}, port => $o{port} || free_port(),
 		clock => $o{clock} // 1, leaks => $o{leaks} || 0,
-		banner => $o{banner} // 1, ctls => 0,
+		banner => $o{banner} // 1, ctls => 0, files => $o{files} || {},
 		drop => $> == 0 && !$o{as_root},
 	}, $class;
 	$self->make_dir;
+	$self->put_file($_, $self->{files}{$_}) for keys %{$self->{files}};
 	$self->set_conf($o{conf} // '');
 	push @living, $self;
 	$self->run;
@@ -128,6 +136,21 @@ sub set_conf {
 		$conf =~ s/%\Q$name\E%/$vars{$name}/g;
 	}
 	spew($self->conf, $conf);
+	# With passwords in it, it is for the daemon alone.
+	$self->close_file($self->conf) if $conf =~ /\bauth\s+</;
+}
+
+# A file that only the daemon may read.
+sub put_file {
+	my ($self, $name, $text) = @_;
+	spew("$self->{dir}/$name", $text);
+	$self->close_file("$self->{dir}/$name");
+}
+
+sub close_file {
+	my ($self, $path) = @_;
+	chown @{$self->{ids}}, $path if $self->{ids};
+	chmod 0600, $path;
 }
 
 sub spew {
@@ -232,10 +255,10 @@ sub reaped {
 }
 
 # Calls the sub every 20 ms until it is true. Returns what it said; false when
-# the time is over.
+# the time is over. Not for what should not happen: that takes a minute.
 sub wait {
 	my ($self, $sub, $limit) = @_;
-	my $end = time + ($limit // 10);
+	my $end = time + (($limit // 0) > $PATIENCE ? $limit : $PATIENCE);
 
 	for (;;) {
 		my $v = $sub->();

@@ -9,7 +9,7 @@ use Spoolkit;
 use Test::More;
 
 my $d = Spoolkit->start(conf => <<'END');
-idle-timeout 5s
+idle-timeout 20s
 accept from any for domain "example.org" users any \
     deliver to maildir "%DIR%/mail/ann"
 END
@@ -18,11 +18,11 @@ srand 42;
 
 sub throw {
 	my ($octets) = @_;
-	my $c = Spoolkit::Client->connect($d->port, 10) or return '';
+	my $c = Spoolkit::Client->connect($d->port, 60) or return '';
 
 	$c->raw($octets);
 	shutdown $c->sock, 1;
-	my $ended = $c->closed(10);
+	my $ended = $c->closed;
 	my $in = $c->{in};
 	$c->close;
 	return $ended ? $in : "hangs: $in";

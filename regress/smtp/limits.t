@@ -21,15 +21,15 @@ sub from_address {
 	my ($address) = @_;
 	my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
 		PeerPort => $d->port, LocalAddr => $address, Proto => 'tcp',
-		Timeout => 5) or return;
+		Timeout => 60) or return;
 	binmode $s;
 	$s->autoflush(1);
-	return bless { sock => $s, in => '', timeout => 10 },
+	return bless { sock => $s, in => '', timeout => 60 },
 	    'Spoolkit::Client';
 }
 
 my @five = map { $d->session } 1 .. 5;
-my $c = Spoolkit::Client->connect($d->port, 5);
+my $c = Spoolkit::Client->connect($d->port, 60);
 my ($code, $text) = $c->reply;
 like $text, qr/^421 4\.7\.0 /, 'the sixth session of a client gets a reply';
 ok $c->closed, 'and is closed';
@@ -41,7 +41,7 @@ like +($c->reply)[1], qr/^421 4\.3\.2 /, 'nine in all are too many';
 $five[0]->command('QUIT');
 $_->close for @five, @other;
 ok $d->wait(sub {
-	my $n = Spoolkit::Client->connect($d->port, 5) or return 0;
+	my $n = Spoolkit::Client->connect($d->port, 60) or return 0;
 	return ($n->reply)[0] == 220;
 }, 5), 'there is room again';
 
@@ -91,16 +91,16 @@ my $inside = $d->session;
 $inside->command('EHLO inside.test');
 is +($d->ctl('pause', 'smtp'))[0], 0, 'pause smtp';
 ok $d->wait_log(qr/smtp\[\d+\]: event=paused/, 5), 'smtp is paused';
-my $late = Spoolkit::Client->connect($d->port, 5);
+my $late = Spoolkit::Client->connect($d->port, 60);
 ($code) = $inside->message('a@b.example', ['tom@example.org'], "x\n");
 is $code, 250, 'a session under way goes on';
-is_deeply [$late->reply(5)], [421, '421 4.3.2 Not taking mail now'],
+is_deeply [$late->reply(60)], [421, '421 4.3.2 Not taking mail now'],
     'a new one is told so';
 $_->close for $inside, $late;
 is +($d->ctl('resume', 'smtp'))[0], 0, 'resume smtp';
 ok $d->wait(sub {
-	my $c = Spoolkit::Client->connect($d->port, 5);
-	return ($c->reply(5))[0] == 220;
+	my $c = Spoolkit::Client->connect($d->port, 60);
+	return ($c->reply(60))[0] == 220;
 }, 5), 'and whoever comes then is let in';
 
 # The log has the life of a session.

@@ -46,7 +46,7 @@ sub converse {
 		# Let the other side have it by itself, mostly.
 		select(undef, undef, undef, 0.002) if @pieces > 1;
 	}
-	$c->closed(20) or diag 'not closed';
+	$c->closed or diag 'not closed';
 	$sent++;
 	return $c->{in};
 }
@@ -85,7 +85,7 @@ is $bad, 0, 'cut at random';
 my $c = Spoolkit::Client->connect($d->port, 20);
 $c->raw(numbered());
 shutdown $c->sock, 1;
-ok $c->closed(20), 'half closed: ends';
+ok $c->closed, 'half closed: ends';
 is codes($c->{in}), $want, 'half closed: all replies';
 $sent++;
 

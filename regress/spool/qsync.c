@@ -30,6 +30,7 @@
 #define WIDE 20
 #define EVERY 200
 #define TEXT_MAX 512
+#define SEND_MS 120000 /* on whatever machine */
 
 struct mail {
 	uint64_t evpid;
@@ -81,7 +82,9 @@ on_taken(void *ctx, enum queue_status status)
 		d->mail[d->taken].evpid = ident_evpid(s->msgid, 1);
 		d->mail[d->taken++].generation = 1;
 	} else {
+		/* It comes again. */
 		d->refused++;
+		d->todo++;
 	}
 	free(s);
 }
@@ -179,7 +182,7 @@ turn(struct drive *d)
 static void
 send_all(struct drive *d, bool syncs)
 {
-	uint64_t until = mono_ms() + 20000;
+	uint64_t until = mono_ms() + SEND_MS;
 
 	while (
 	    (d->todo > 0 || d->open > 0 || d->syncing) && mono_ms() < until) {

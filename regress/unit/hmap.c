@@ -1,16 +1,22 @@
 #include "lib/base/hmap.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #define KEYS 400
+#define THREADS 4
+#define CHILDREN 300
 
 static void
 agrees_with_an_array(void **state)
@@ -88,10 +94,68 @@ hashes_tell_bytes_apart(void **state)
 	assert_true(hmap_hash("", 0) != 0);
 }
 
+struct asker {
+	pthread_t thread;
+	atomic_uint *ready;
+	uint64_t hash;
+};
+
+static void *
+ask(void *arg)
+{
+	struct asker *a = arg;
+
+	/* All at once, as near as that can be had. */
+	atomic_fetch_add(a->ready, 1);
+	while (atomic_load(a->ready) < THREADS)
+		;
+	a->hash = hmap_hash("plain", 5);
+	return NULL;
+}
+
+/* In a process that has hashed nothing yet: 0 when all threads agree. */
+static int
+disagree(void)
+{
+	struct asker a[THREADS];
+	atomic_uint ready = 0;
+	int i, other = 0;
+
+	for (i = 0; i < THREADS; i++) {
+		a[i].ready = &ready;
+		if (pthread_create(&a[i].thread, NULL, ask, &a[i]) != 0)
+			return 2;
+	}
+	for (i = 0; i < THREADS; i++) {
+		pthread_join(a[i].thread, NULL);
+		other += a[i].hash != a[0].hash;
+	}
+	return other != 0;
+}
+
+/* Before any other test: each child is to be the first that hashes. */
+static void
+threads_agree_from_the_first_hash_on(void **state)
+{
+	int i, status;
+	pid_t pid;
+
+	(void)state;
+	for (i = 0; i < CHILDREN; i++) {
+		pid = fork();
+		assert_int_not_equal(pid, -1);
+		if (pid == 0)
+			_exit(disagree());
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(status, 0);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(threads_agree_from_the_first_hash_on),
 		cmocka_unit_test(agrees_with_an_array),
 		cmocka_unit_test(a_value_is_replaced_and_returned),
 		cmocka_unit_test(hashes_tell_bytes_apart),

@@ -117,7 +117,7 @@ sub message {
 # True when the other end has closed, all it said being read before.
 sub closed {
 	my ($self, $timeout) = @_;
-	my $until = time + ($timeout // 5);
+	my $until = time + ($timeout // 60);
 
 	while (my $n = $self->fill($until)) {
 	}
