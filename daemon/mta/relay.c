@@ -70,6 +70,17 @@ relay_wake(struct engine *e, struct waiting *w)
 	relay_mark(e, r);
 }
 
+struct connector *
+relay_connector(struct relay *r, const struct source *s)
+{
+	size_t i;
+
+	for (i = 0; i < r->nconnectors; i++)
+		if (r->connectors[i].source == s)
+			return &r->connectors[i];
+	return NULL;
+}
+
 static void
 set_connectors(struct engine *e, struct relay *r)
 {
@@ -80,7 +91,7 @@ set_connectors(struct engine *e, struct relay *r)
 	r->connectors = mem_zarray(m->nsources + 1, sizeof(*r->connectors));
 	for (i = 0; i < m->nsources; i++) {
 		s = source_get(e, m->sources[i]);
-		if (s != NULL)
+		if (s != NULL && relay_connector(r, s) == NULL)
 			r->connectors[r->nconnectors++].source = s;
 	}
 	if (m->nsources == 0)
@@ -213,17 +224,6 @@ relay_route(struct engine *e, struct relay *r, struct connector *c,
 	}
 	c->routes[address] = route;
 	return route;
-}
-
-struct connector *
-relay_connector(struct relay *r, const struct source *s)
-{
-	size_t i;
-
-	for (i = 0; i < r->nconnectors; i++)
-		if (r->connectors[i].source == s)
-			return &r->connectors[i];
-	return NULL;
 }
 
 void
