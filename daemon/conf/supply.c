@@ -348,7 +348,7 @@ supply_relay(struct supply *s, struct conf_action *a)
 		    "is not understood: such as \"TLSv1.2, TLSv1.3\"");
 	if (r->ciphers != NULL && !pem_ciphers_ok(r->ciphers))
 		fault(s, a->place, "ciphers", r->ciphers,
-		    "names no cipher that is known");
+		    "holds what OpenSSL does not know");
 	if (r->ca == NULL && r->tls == CONF_TLS_VERIFY)
 		r->ca = system_ca();
 	if (r->ca != NULL)

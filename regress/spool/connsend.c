@@ -74,7 +74,7 @@ on_ready(void *arg)
 		return;
 	}
 	s->left--;
-	t = transaction_new(NULL, 1, s->size, s->from);
+	t = transaction_new(1, s->size, s->from);
 	for (i = 0; i < s->nrcpts; i++)
 		transaction_add(t, (uint64_t)i + 1, s->rcpts[i], 0);
 	conn_carry(s->conn, t, ++s->stream);
