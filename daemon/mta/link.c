@@ -87,7 +87,7 @@ link_open(
 	route->source->connections++;
 	r->opening++;
 	assign(l, r);
-	charge(l, TAILQ_FIRST(&r->queue)->domain);
+	charge(l, relay_first(e, r, 0)->domain);
 	c->used = ++r->turn;
 	r->connect_at = e->now;
 	route_connects(e, route);
@@ -140,7 +140,7 @@ link_carry(struct link *l, struct relay *r)
 
 	wake(l);
 	assign(l, r);
-	t = relay_take(e, r);
+	t = relay_take(e, r, l->route->row);
 	charge(l, t->domain);
 	l->state = LINK_CARRYING;
 	l->transaction = t;
