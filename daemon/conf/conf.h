@@ -258,5 +258,8 @@ const char *conf_url_text(const struct conf_url *u, char dst[CONF_URL_MAX]);
 /* What an action means, in the words of the file: relay via "smtp://..." */
 const char *conf_action_text(
     const struct conf_action *a, char *dst, size_t size);
+/* The same of a rule: accept from any for domain "example.org" ... */
+const char *conf_rule_text(
+    const struct conf *c, const struct conf_rule *r, char *dst, size_t size);
 
 #endif

@@ -44,6 +44,7 @@ struct parse {
 	struct conf *conf;
 	const char *base; /* where relative paths start; NULL: they stay */
 	bool is_slice; /* text of ours, from parent to role */
+	unsigned rule_line; /* of a slice: that of the next rule */
 	const char *option; /* being read: named in errors; NULL: none */
 
 	struct parse_place statement;

@@ -228,10 +228,20 @@ words(struct parse *p, const char *what, char **value)
 	return parse_value(p, what, value);
 }
 
+/* Kept without its blanks: one form for who hands it to OpenSSL. */
 static bool
 on_protocols(struct parse *p, void *ctx)
 {
-	return words(p, "versions of TLS", &relay_of(p, ctx)->protocols);
+	struct conf_relay *r = relay_of(p, ctx);
+	char *from, *to;
+
+	if (!words(p, "versions of TLS", &r->protocols))
+		return false;
+	for (from = to = r->protocols; *from != '\0'; from++)
+		if (*from != ' ')
+			*to++ = *from;
+	*to = '\0';
+	return to > r->protocols || parse_error(p, "names none");
 }
 
 static bool

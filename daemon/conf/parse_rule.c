@@ -255,7 +255,8 @@ keep_rule(struct parse *p, struct draft *d)
 	/* What is relayed elsewhere has its users there. */
 	if (!d->has_users && d->has_action && d->action.kind == CONF_RELAY)
 		d->rule.users = CONF_USERS_ANY;
-	d->rule.line = p->statement.line;
+	d->rule.line = p->rule_line != 0 ? p->rule_line : p->statement.line;
+	p->rule_line = 0;
 	if (d->has_action) {
 		d->rule.action = (unsigned)c->nactions;
 		if (!keep_action(p, d))

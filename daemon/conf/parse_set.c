@@ -316,6 +316,20 @@ on_run(struct parse *p, void *unused)
 	return true;
 }
 
+static bool
+on_rule_line(struct parse *p, void *unused)
+{
+	uint32_t line = 0;
+
+	(void)unused;
+	if (!p->is_slice)
+		return parse_error(p, "is a statement of the daemon's own");
+	if (!parse_u32(p, 0, UINT32_MAX, &line))
+		return false;
+	p->rule_line = line;
+	return true;
+}
+
 const struct parse_word parse_statements[] = {
 	{ "accept", parse_rule_accept, true },
 	{ "reject", parse_rule_reject, true },
@@ -338,5 +352,6 @@ const struct parse_word parse_statements[] = {
 	{ "trust-anchor", parse_trust_anchor, false },
 	{ "given", parse_given, true },
 	{ "run", on_run, false },
+	{ "rule-line", on_rule_line, true },
 };
 const size_t parse_statement_count = COUNT(parse_statements);

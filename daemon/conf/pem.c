@@ -8,7 +8,10 @@
 #include <openssl/x509.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "lib/base/mem.h"
 
 /* Without it OpenSSL would ask the terminal. */
 static int
@@ -124,16 +127,44 @@ pem_protocols_ok(const char *words)
 	return ok;
 }
 
-/* Those of TLS 1.3 have a list of their own. */
+/* The words but those of TLS 1.3, as one list: some only take away. */
+static bool
+others_ok(SSL_CTX *ctx, const char *words)
+{
+	char *copy = mem_strdup(words), *rest = copy, *word;
+	char *list = mem_zalloc(strlen(words) + 2);
+	bool ok;
+
+	while ((word = strsep(&rest, ":, ")) != NULL) {
+		if (*word == '\0' || strncmp(word, "TLS_", 4) == 0)
+			continue;
+		if (*list != '\0')
+			strcat(list, ":");
+		strcat(list, word);
+	}
+	ok = *list == '\0' || SSL_CTX_set_cipher_list(ctx, list) == 1;
+	free(copy);
+	free(list);
+	return ok;
+}
+
+/* Those of TLS 1.3, which all begin alike, have a list of their own. */
 bool
 pem_ciphers_ok(const char *words)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
-	bool ok;
+	char *copy = mem_strdup(words), *rest = copy, *word;
+	bool ok = ctx != NULL, some = false;
 
-	ok = ctx != NULL &&
-	    (SSL_CTX_set_cipher_list(ctx, words) == 1 ||
-		SSL_CTX_set_ciphersuites(ctx, words) == 1);
+	while (ok && (word = strsep(&rest, ":, ")) != NULL) {
+		if (*word == '\0')
+			continue;
+		some = true;
+		if (strncmp(word, "TLS_", 4) == 0)
+			ok = SSL_CTX_set_ciphersuites(ctx, word) == 1;
+	}
+	free(copy);
+	ok = ok && some && others_ok(ctx, words);
 	SSL_CTX_free(ctx);
 	ERR_clear_error();
 	return ok;

@@ -360,24 +360,40 @@ put_users(struct buf *b, const struct conf_rule *r)
 }
 
 static int
+put_rule(const struct conf *c, struct buf *b, const struct conf_rule *r)
+{
+	int bad = buf_puts(b, r->accept ? "accept" : "reject") |
+	    put_from(b, r) | put_sender(b, r) | put_for(b, r);
+
+	if (r->aliases != NULL)
+		bad |= buf_putf(b, " alias <%s>", r->aliases);
+	if (r->accept)
+		bad |= put_users(b, r) |
+		    slice_option(b, "action", c->actions[r->action].name);
+	return bad;
+}
+
+static int
 put_rules(const struct conf *c, struct buf *b)
 {
-	const struct conf_rule *r;
 	size_t i;
 	int bad = 0;
 
-	for (i = 0; i < c->nrules; i++) {
-		r = &c->rules[i];
-		bad |= buf_puts(b, r->accept ? "accept" : "reject") |
-		    put_from(b, r) | put_sender(b, r) | put_for(b, r);
-		if (r->aliases != NULL)
-			bad |= buf_putf(b, " alias <%s>", r->aliases);
-		if (r->accept)
-			bad |= put_users(b, r) |
-			    slice_option(
-				b, "action", c->actions[r->action].name);
-		bad |= buf_puts(b, "\n");
-	}
+	for (i = 0; i < c->nrules; i++)
+		bad |= put_rule(c, b, &c->rules[i]) | buf_puts(b, "\n");
+	return bad;
+}
+
+/* A role names a rule by its line in the administrator's file. */
+static int
+put_lined_rules(const struct conf *c, struct buf *b)
+{
+	size_t i;
+	int bad = 0;
+
+	for (i = 0; i < c->nrules; i++)
+		bad |= buf_putf(b, "rule-line %u\n", c->rules[i].line) |
+		    put_rule(c, b, &c->rules[i]) | buf_puts(b, "\n");
 	return bad;
 }
 
@@ -434,7 +450,8 @@ static const struct {
 	{ ONLY(BIT(ROLE_MTA)), put_relays },
 	{ ONLY(BIT(ROLE_MDA)), put_delivers },
 	{ ONLY(BIT(ROLE_LOOKUP) | BIT(ROLE_SPOOLER)), put_all_actions },
-	{ ONLY(BIT(ROLE_LOOKUP)), put_rules },
+	{ BIT(ROLE_PARENT), put_rules },
+	{ BIT(ROLE_LOOKUP), put_lined_rules },
 	{ BIT(ROLE_MTA), slice_given_texts },
 };
 
@@ -462,6 +479,18 @@ conf_action_text(const struct conf_action *a, char *dst, size_t size)
 	struct buf *b = buf_new(3 * LEX_WORD_MAX);
 
 	put_action(b, a);
+	snprintf(dst, size, "%s", buf_text(b));
+	buf_free(b);
+	return dst;
+}
+
+const char *
+conf_rule_text(
+    const struct conf *c, const struct conf_rule *r, char *dst, size_t size)
+{
+	struct buf *b = buf_new(8 * LEX_WORD_MAX);
+
+	put_rule(c, b, r);
 	snprintf(dst, size, "%s", buf_text(b));
 	buf_free(b);
 	return dst;

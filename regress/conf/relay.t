@@ -64,7 +64,8 @@ certificate('two');
 put('creds', "me ann:$password\n");
 put('open', "me ann:$password\n", 0644);
 put('bad', "me $password\n");
-put('anchor', ". IN DS 1 8 2 ABCD\n");
+put('anchor', '. IN DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D084'
+	. "58E880409BBC683457104237C7F8EC8D\n");
 put('urls', "smtp://a.example\nsmtps+auth://me\@b.example\n");
 put('empty', '');
 (my $crlf = slurp("$dir/one.crt")) =~ s/\n/\r\n/g;
@@ -140,8 +141,8 @@ refused('a broken certificate', "pki x certificate creds key one.key\n",
 	'1: certificate: creds holds no certificate in PEM');
 refused('a ca', "action a relay tls verify ca empty\n",
 	'1: ca: empty holds no certificate in PEM');
-refused('a trust anchor', "trust-anchor empty\n",
-	'1: trust-anchor: empty holds no DS and no DNSKEY record');
+refused('a trust anchor', "trust-anchor creds\n",
+	'1: trust-anchor: creds line 1: not a DS or DNSKEY record');
 refused('open passwords', "table creds file:open\n$via\n",
 	'1: table: open has mode 0644: others than its owner may use it; '
 	. '0600 is right');
@@ -158,7 +159,7 @@ refused('URLs that contradict',
 refused('words of TLS', "action a relay protocols TLSv9\n"
 	. "action b relay ciphers nonsense\n",
 	'1: protocols: TLSv9 is not understood: such as "TLSv1.2, TLSv1.3"',
-	'2: ciphers: nonsense names no cipher that is known');
+	'2: ciphers: nonsense holds what OpenSSL does not know');
 chmod 0644, "$dir/one.key";
 refused('an open key', $pki,
 	'1: key: one.key has mode 0644: others than its owner may use it; '
@@ -218,7 +219,7 @@ sub holds {
 		no warnings 'portable';
 		my ($at, $len) = (hex $from, hex($to) - hex $from);
 		next unless sysseek $mem, $at, 0;
-		my $got = sysread $mem, my $text, $len;
+		my $got = sysread($mem, my $text, $len);
 		$found++ if $got && index($text, $what) >= 0;
 	}
 	return $found;

@@ -246,6 +246,7 @@ static const struct {
 	{ "action a relay protocols",
 	    "t:1: protocols: expected versions of TLS at the end of the "
 	    "line\n" },
+	{ "action a relay protocols \" \"", "t:1: protocols: names none\n" },
 	{ "action a relay ciphers \"\"",
 	    "t:1: ciphers: expected a list of ciphers, not \"\"\n" },
 	{ "action a relay pki x\npki y certificate a key b\n",
@@ -409,7 +410,8 @@ test_fields(void **state)
 	    "two.example }\n"
 	    "action a relay via <u> auth <c> source <h> helo <h> as \"@x\"\n"
 	    "action b relay helo x.example source 192.0.2.9 tls verify\n"
-	    "action c relay backup MX2.example tls\n"
+	    "action c relay backup MX2.example tls protocols \"TLSv1.2, "
+	    "TLSv1.3\"\n"
 	    "action d relay via lmtp:///run/x no-tls\n");
 
 	(void)state;
@@ -444,6 +446,7 @@ test_fields(void **state)
 	assert_true(r->backup);
 	assert_string_equal(r->backup_name, "mx2.example");
 	assert_int_equal(r->tls, CONF_TLS_MUST);
+	assert_string_equal(r->protocols, "TLSv1.2,TLSv1.3");
 
 	r = &conf_action(c, "d")->relay;
 	assert_string_equal(r->urls[0].path, "/run/x");
@@ -791,7 +794,13 @@ test_refused(void **state)
 	    "conf:1: protocols: TLSv9 is not understood: such as \"TLSv1.2, "
 	    "TLSv1.3\"\n");
 	must_refuse(w, "action a relay ciphers nonsense\n",
-	    "conf:1: ciphers: nonsense names no cipher that is known\n");
+	    "conf:1: ciphers: nonsense holds what OpenSSL does not know\n");
+	must_refuse(w, "action a relay ciphers HIGH:TLS_NOPE\n",
+	    "conf:1: ciphers: HIGH:TLS_NOPE holds what OpenSSL does not "
+	    "know\n");
+	conf_free(must_supply(w,
+	    "action a relay ciphers \"HIGH:TLS_AES_128_GCM_SHA256:!aNULL\"\n"
+	    "action b relay ciphers TLS_AES_128_GCM_SHA256\n"));
 	must_refuse(w, "action a relay tls verify ca creds\n",
 	    "conf:1: ca: creds holds no certificate in PEM\n");
 	puts_file(w, "t", 0644, "nothing\n");
