@@ -276,6 +276,33 @@ end_unknown(struct answer *a, const char *id, int found)
 	answer_end(a, found < 0 ? EXIT_USAGE : EXIT_NOINPUT, 0, 0, text);
 }
 
+/* For explain: what is paused as a whole, a row each. */
+static void
+answer_pauses(const struct spooler *s, struct answer *a)
+{
+	static const char *const texts[] = {
+		"relaying is paused, until resume mta",
+		"local delivery is paused, until resume mda",
+	};
+	const bool paused[] = { s->paused_mta, s->paused_mda };
+	struct buf *b;
+	uint32_t n = 0;
+	size_t i;
+
+	for (i = 0; i < sizeof(paused) / sizeof(paused[0]); i++) {
+		if (!paused[i])
+			continue;
+		b = answer_row(a);
+		record_begin(b, "cause");
+		record_str(b, "cause", "paused");
+		record_str(b, "text", texts[i]);
+		record_i64(b, "until", 0);
+		answer_send(a);
+		n++;
+	}
+	answer_end(a, EXIT_DONE, n, 0, "");
+}
+
 int
 why_on_ask(
     void *arg, struct answer *a, const struct query_ask *q, struct unpack *args)
@@ -292,6 +319,10 @@ why_on_ask(
 		return 0;
 	}
 	id = unpack_str(args);
+	if (strcmp(id, "pauses") == 0) {
+		answer_pauses(asked.s, a);
+		return 0;
+	}
 	found = index_match(asked.s->index, id, MATCHES, keep_entry, &en);
 	if (found <= 0 || (found > 1 && strlen(id) < IDENT_MSGID_DIGITS)) {
 		end_unknown(a, id, found);
