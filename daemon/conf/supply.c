@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -318,6 +319,18 @@ supply_pki(struct supply *s, struct conf_pki *k)
 		    s, k->place, "key", k->key, "does not fit the certificate");
 }
 
+/* The mta stands in an empty directory, where there is no store of the system.
+ * NULL: nor is there one here in one file. */
+static char *
+system_ca(void)
+{
+	const char *path = getenv(X509_get_default_cert_file_env());
+
+	if (path == NULL)
+		path = X509_get_default_cert_file();
+	return access(path, R_OK) == 0 ? mem_strdup(path) : NULL;
+}
+
 static void
 supply_relay(struct supply *s, struct conf_action *a)
 {
@@ -336,6 +349,8 @@ supply_relay(struct supply *s, struct conf_action *a)
 	if (r->ciphers != NULL && !pem_ciphers_ok(r->ciphers))
 		fault(s, a->place, "ciphers", r->ciphers,
 		    "holds what OpenSSL does not know");
+	if (r->ca == NULL && r->tls == CONF_TLS_VERIFY)
+		r->ca = system_ca();
 	if (r->ca != NULL)
 		r->ca_pem = read_pem(s, a->place, "ca", r->ca, false);
 }

@@ -14,6 +14,7 @@
 #include "lib/base/text.h"
 
 #define DEADLINE_MS 30000u
+#define SMTP_PORT 25
 
 struct dns {
 	struct proc *proc;
@@ -62,6 +63,8 @@ on_ask(void *arg, struct message *m)
 
 	if (name_ask_get(&m->body, &ask) == -1)
 		return -1;
+	if (ask.port == 0)
+		ask.port = SMTP_PORT;
 	d->asked++;
 	resolver_ask(d->resolver, &ask);
 	return 0;

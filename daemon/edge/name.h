@@ -25,7 +25,7 @@ enum name_kind {
 struct name_ask {
 	uint32_t ticket;
 	enum name_kind kind;
-	uint16_t port; /* TLSA records are asked for with it (RFC 7672) */
+	uint16_t port; /* TLSA records are asked for with it; 0: 25 */
 	const char *name;
 };
 

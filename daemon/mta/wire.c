@@ -71,8 +71,9 @@ on_event(struct bufferevent *bev, short what, void *arg)
 	if (w->ssl != NULL)
 		fault = bufferevent_get_openssl_error(bev);
 	/* By TLS 1.3 a host says only later that it wants another certificate
-	 * of ours: that is the handshake still. */
-	if (w->shaking || (fault != 0 && !w->heard)) {
+	 * of ours: what ends it before a word was heard is the handshake
+	 * still. */
+	if (w->ssl != NULL && !w->heard) {
 		tls_failure(w->ssl, fault, error, why);
 		w->ops->on_down(w->arg, WIRE_TLS, why);
 		return;

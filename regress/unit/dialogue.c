@@ -115,7 +115,7 @@ static const struct dialogue_ops ops = { on_accepted, on_settle };
 static struct transaction *
 two_recipients(void)
 {
-	struct transaction *t = transaction_new(NULL, 1, 1000, "s@x");
+	struct transaction *t = transaction_new(1, 1000, "s@x");
 
 	transaction_add(t, 0x10001, "a@y", 0);
 	transaction_add(t, 0x10002, "b@y", 0);
@@ -209,7 +209,7 @@ test_parameters(void **ctx)
 static void
 test_full(void **ctx)
 {
-	struct transaction *t = transaction_new(NULL, 1, 1000, "");
+	struct transaction *t = transaction_new(1, 1000, "");
 	unsigned i;
 
 	(void)ctx;

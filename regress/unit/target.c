@@ -58,117 +58,6 @@ test_targets(void **ctx)
 	assert_true(target_set(&t, NULL, 0, longest + 1, 25));
 }
 
-/* preference, host, connections, live, failures, idle, usable_at, failed_at;
- * now is 1000, the cap 10. */
-static const struct {
-	const char *name;
-	size_t n;
-	struct route_address a[4];
-	enum route_verdict verdict;
-	size_t which;
-} picks[] = {
-	{ "nothing", 0, { { 0 } }, ROUTE_DEAD, 0 },
-	{ "one", 1, { { .preference = 5 } }, ROUTE_OPEN, 0 },
-	{ "first of equals", 2, { { .host = 0 }, { .host = 1 } }, ROUTE_OPEN,
-	    0 },
-	{ "fewest connections", 2,
-	    { { .host = 0, .connections = 2 }, { .host = 1 } }, ROUTE_OPEN, 1 },
-	{ "idle before fewer", 2,
-	    { { .host = 0, .connections = 2, .idle = true }, { .host = 1 } },
-	    ROUTE_OPEN, 0 },
-	{ "idle at the cap", 1, { { .connections = 10, .idle = true } },
-	    ROUTE_OPEN, 0 },
-	{ "cap", 1, { { .connections = 10 } }, ROUTE_BUSY, 0 },
-	{ "cap over both families", 2,
-	    { { .connections = 4, .live = 4 },
-		{ .connections = 6, .live = 6 } },
-	    ROUTE_BUSY, 0 },
-	{ "cap does not spill to a worse preference", 2,
-	    { { .preference = 1, .connections = 10, .live = 10 },
-		{ .preference = 2, .host = 1 } },
-	    ROUTE_BUSY, 0 },
-	{ "failed: worse preference", 2,
-	    { { .preference = 1,
-		  .failures = 1,
-		  .usable_at = 2000,
-		  .failed_at = 900 },
-		{ .preference = 2, .host = 1 } },
-	    ROUTE_OPEN, 1 },
-	{ "failed: other family", 2,
-	    { { .failures = 1, .usable_at = 2000, .failed_at = 900 }, { 0 } },
-	    ROUTE_OPEN, 1 },
-	{ "failed before: after the sound one", 2,
-	    { { .failures = 1, .usable_at = 500, .failed_at = 400 },
-		{ .connections = 3, .live = 3 } },
-	    ROUTE_OPEN, 1 },
-	{ "rested: probed again", 1,
-	    { { .failures = 4, .usable_at = 1000, .failed_at = 900 } },
-	    ROUTE_OPEN, 0 },
-	{ "one probe at a time", 1,
-	    { { .failures = 4,
-		.connections = 1,
-		.usable_at = 900,
-		.failed_at = 800 } },
-	    ROUTE_BUSY, 0 },
-	{ "while probing the next one is used", 2,
-	    { { .preference = 1,
-		  .failures = 4,
-		  .connections = 1,
-		  .failed_at = 800 },
-		{ .preference = 2, .host = 1 } },
-	    ROUTE_OPEN, 1 },
-	{ "refuses more, but some are live", 2,
-	    { { .preference = 1,
-		  .failures = 1,
-		  .connections = 2,
-		  .live = 2,
-		  .usable_at = 2000,
-		  .failed_at = 990 },
-		{ .preference = 2, .host = 1 } },
-	    ROUTE_BUSY, 0 },
-	{ "refuses one while others are being opened", 1,
-	    { { .failures = 1,
-		.connections = 2,
-		.usable_at = 2000,
-		.failed_at = 990 } },
-	    ROUTE_BUSY, 0 },
-	{ "all dead: the last one that failed", 3,
-	    { { .failures = 1, .usable_at = 2000, .failed_at = 900 },
-		{ .failures = 1, .usable_at = 2000, .failed_at = 950 },
-		{ .preference = 7,
-		    .host = 1,
-		    .failures = 1,
-		    .usable_at = 2000,
-		    .failed_at = 800 } },
-	    ROUTE_DEAD, 1 },
-};
-
-static void
-test_pick(void **ctx)
-{
-	size_t i, which;
-
-	(void)ctx;
-	for (i = 0; i < sizeof(picks) / sizeof(picks[0]); i++) {
-		which = 0;
-		if (route_pick(picks[i].a, picks[i].n, 10, 1000, &which) !=
-			picks[i].verdict ||
-		    which != picks[i].which)
-			fail_msg("%s: %zu", picks[i].name, which);
-	}
-}
-
-static void
-test_rest(void **ctx)
-{
-	(void)ctx;
-	assert_int_equal(route_rest(1), 1000);
-	assert_int_equal(route_rest(2), 2000);
-	assert_int_equal(route_rest(5), 16000);
-	assert_int_equal(route_rest(6), 30000);
-	assert_int_equal(route_rest(60000), 30000);
-}
-
 static void
 test_own(void **ctx)
 {
@@ -197,8 +86,6 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_targets),
-		cmocka_unit_test(test_pick),
-		cmocka_unit_test(test_rest),
 		cmocka_unit_test(test_own),
 	};
 

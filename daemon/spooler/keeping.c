@@ -1,4 +1,4 @@
-#include "daemon/spooler/pausefile.h"
+#include "daemon/spooler/keeping.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -24,7 +24,7 @@ struct steerer {
 };
 STAILQ_HEAD(steerers, steerer);
 
-struct pausefile {
+struct keeping {
 	struct standing *standing;
 	bool unreadable; /* the file is there, and not to be written over */
 	bool writing;
@@ -60,7 +60,7 @@ on_bad(void *arg, unsigned line, const char *why)
 
 /* Small, and read at the start only; or when it could not be read then. */
 static void
-read_file(struct spooler *s, struct pausefile *g)
+read_file(struct spooler *s, struct keeping *g)
 {
 	char *text = mem_zalloc(STANDING_TEXT_MAX + 1);
 	const char *why = NULL;
@@ -85,7 +85,7 @@ read_file(struct spooler *s, struct pausefile *g)
 }
 
 static void
-tell_all(struct spooler *s, const struct pausefile *g)
+tell_all(struct spooler *s, const struct keeping *g)
 {
 	struct peer *mta = proc_peer(s->proc, ROLE_MTA);
 	struct carry_steer m;
@@ -98,10 +98,10 @@ tell_all(struct spooler *s, const struct pausefile *g)
 	}
 }
 
-struct pausefile *
-pausefile_new(struct spooler *s)
+struct keeping *
+keeping_new(struct spooler *s)
 {
-	struct pausefile *g = mem_zalloc(sizeof(*g));
+	struct keeping *g = mem_zalloc(sizeof(*g));
 
 	g->standing = standing_new();
 	STAILQ_INIT(&g->next);
@@ -122,7 +122,7 @@ answer_all(struct spooler *s, struct steerers *list, const char *why)
 
 	while ((st = STAILQ_FIRST(list)) != NULL) {
 		STAILQ_REMOVE_HEAD(list, link);
-		s->pausefile->waiting--;
+		s->keeping->waiting--;
 		answer(s, st->ticket, why);
 		free(st);
 	}
@@ -133,7 +133,7 @@ static void on_written(void *ctx, int error);
 static void
 write_file(struct spooler *s)
 {
-	struct pausefile *g = s->pausefile;
+	struct keeping *g = s->keeping;
 	char *text;
 
 	if (g->writing || STAILQ_EMPTY(&g->next))
@@ -152,22 +152,22 @@ on_written(void *ctx, int error)
 	struct spooler *s = ctx;
 	char why[160];
 
-	s->pausefile->writing = false;
+	s->keeping->writing = false;
 	snprintf(why, sizeof(why),
 	    "it could not be written down for a restart: %s", strerror(error));
 	if (error != 0)
 		log_warn("event=pauses-unwritten file=state/" FILE_NAME
 			 " text=\"%s\"",
 		    strerror(error));
-	answer_all(s, &s->pausefile->now, error == 0 ? NULL : why);
+	answer_all(s, &s->keeping->now, error == 0 ? NULL : why);
 	write_file(s);
 }
 
 int
-pausefile_on_steer(void *arg, struct message *m)
+keeping_on_steer(void *arg, struct message *m)
 {
 	struct spooler *s = arg;
-	struct pausefile *g = s->pausefile;
+	struct keeping *g = s->keeping;
 	struct carry_steer steer;
 	struct steerer *st;
 
