@@ -11,12 +11,14 @@
 
 /* A session that rests makes room for one that a limit denies. */
 static void
-make_room(struct engine *e, const struct pace *p)
+make_room(struct engine *e, const struct relay *r, const struct pace *p)
 {
 	struct link *l;
 
 	TAILQ_FOREACH(l, &e->idle, of_idle) {
 		if (p->kind == PACE_TOTAL ||
+		    (p->kind == PACE_RELAY && l->relay == r) ||
+		    (p->kind == PACE_DOMAIN && l->domain == r->domain) ||
 		    (p->kind == PACE_SOURCE &&
 			l->route->source == p->connector->source) ||
 		    (p->kind == PACE_HOST && l->route->host == p->host)) {
@@ -33,7 +35,10 @@ delay_of(const struct engine *e, const struct pace *p)
 
 	if (p->at == UINT64_MAX || p->at <= e->now)
 		return p->at == UINT64_MAX ? ENGINE_PAUSED_S : 1;
-	s = (p->at - e->now + 999) / 1000;
+	/* Rather a moment early: it is waited for here. */
+	s = (p->at - e->now) / 1000;
+	if (s < 1)
+		return 1;
 	return s < DELAY_MOST ? (uint32_t)s : DELAY_MOST;
 }
 
@@ -51,16 +56,16 @@ give_back(struct engine *e, struct relay *r, const struct pace *p)
 	char text[PACE_TEXT_MAX], status[STATUS_MAX], name[TARGET_KEY_MAX];
 	struct carry_outcome o = { .remote = "", .destination = true };
 	struct transaction *t;
+	uint32_t delay;
 	int i;
 
 	pace_text(e, r, p, text);
 	snprintf(status, sizeof(status), "451 4.4.1 %s", text);
 	o.status = status;
 	o.result = CARRY_UNTRIED;
-	o.delay = delay_of(e, p);
+	delay = delay_of(e, p);
 	if (is_attempt(r, p)) {
 		o.result = CARRY_LATER;
-		o.delay = 0;
 		if (r->attempted) {
 			o.status = r->failure;
 			o.remote = r->remote;
@@ -68,9 +73,13 @@ give_back(struct engine *e, struct relay *r, const struct pace *p)
 	}
 	relay_name(r, name);
 	for (i = 0; i < ENGINE_TURN; i++) {
-		t = relay_take(e, r);
+		t = relay_take(e, r, 0);
 		if (t == NULL)
 			break;
+		/* Those that were tried come back a moment before the crowd
+		 * of the others: a greylist has seen them. */
+		if (o.result == CARRY_UNTRIED)
+			o.delay = t->tried && delay > 1 ? delay - 1 : delay;
 		if (!engine_next(e, t))
 			engine_settle(e, t, &o, name);
 	}
@@ -84,23 +93,24 @@ give_back(struct engine *e, struct relay *r, const struct pace *p)
 static bool
 is_soon(const struct engine *e, const struct relay *r, const struct pace *p)
 {
-	return pace_is_limit(p->kind) &&
-	    (p->at == 0 || r->bound > 0 || p->at - e->now <= ENGINE_SOON_MS);
+	if (p->at != 0 && p->at <= e->now + ENGINE_SOON_MS)
+		return pace_is_limit(p->kind) || !r->attempted;
+	return pace_is_limit(p->kind) && (p->at == 0 || r->bound > 0);
 }
 
 static void
 stay(struct engine *e, struct relay *r, const struct pace *p)
 {
-	uint64_t at = p->at > e->now ? p->at : e->now + LOOK_AGAIN_MS;
+	uint64_t at = p->at == 0 ? e->now + LOOK_AGAIN_MS : p->at;
 
 	r->pace = *p;
 	if (!is_soon(e, r, p)) {
 		give_back(e, r, p);
 		return;
 	}
-	make_room(e, p);
+	make_room(e, r, p);
 	relay_wait(r, p->line);
-	timer_set(&e->timers, &r->timer, at);
+	timer_set(&e->timers, &r->timer, at > e->now ? at : e->now + 1);
 }
 
 /* One session more; false: that cannot be now. */
@@ -144,7 +154,7 @@ dispatch_relay(struct engine *e, struct relay *r)
 	r->pace = (struct pace){ 0 };
 	while (r->queued > r->opening && serve(e, r))
 		;
-	if (!pace_is_limit(r->pace.kind))
+	if (r->queued == 0 || !pace_is_limit(r->pace.kind))
 		relay_wait(r, NULL); /* else it keeps its place in the line */
 	if (r->queued > 0 && r->pace.kind == PACE_FREE)
 		r->pace.kind = PACE_OPENING;

@@ -77,7 +77,7 @@ engine_free(struct engine *e)
 	while ((d = TAILQ_FIRST(&e->destinations)) != NULL)
 		destination_free(e, d);
 	while ((r = TAILQ_FIRST(&e->relays)) != NULL) {
-		while ((t = relay_take(e, r)) != NULL)
+		while ((t = relay_take(e, r, 0)) != NULL)
 			engine_drop(e, t);
 		relay_free(e, r);
 	}
@@ -228,6 +228,7 @@ engine_add(struct engine *e, const struct engine_recipient *r)
 	t = transaction_new(r->msgid, r->size, r->sender);
 	transaction_add(t, r->evpid, r->address, r->arrived);
 	t->choice = choice_ref(r->choice);
+	t->tried = r->tried;
 	t->nth = r->turn % (unsigned)r->choice->n;
 	t->left = (unsigned)r->choice->n - 1;
 	if (t->choice->manners[t->nth]->by_mx &&

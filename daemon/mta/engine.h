@@ -124,6 +124,7 @@ struct engine_recipient { /* one recipient to be carried */
 	const char *domain; /* of the recipient */
 	int64_t arrived;
 	struct choice *choice; /* how its action relays */
+	bool tried; /* in an attempt before this one */
 	unsigned turn; /* which alternative is its first */
 };
 

@@ -336,6 +336,7 @@ add_envelope(
 	rcpt.sender = addr_text(sender, &from);
 	rcpt.address = addr_text(recipient, &to);
 	rcpt.domain = to.domain;
+	rcpt.tried = e->tries > 0;
 	rcpt.turn = (unsigned)(task->msgid + e->tries);
 	engine_add(m->engine, &rcpt);
 }

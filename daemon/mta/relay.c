@@ -70,6 +70,17 @@ relay_wake(struct engine *e, struct waiting *w)
 	relay_mark(e, r);
 }
 
+struct connector *
+relay_connector(struct relay *r, const struct source *s)
+{
+	size_t i;
+
+	for (i = 0; i < r->nconnectors; i++)
+		if (r->connectors[i].source == s)
+			return &r->connectors[i];
+	return NULL;
+}
+
 static void
 set_connectors(struct engine *e, struct relay *r)
 {
@@ -80,7 +91,7 @@ set_connectors(struct engine *e, struct relay *r)
 	r->connectors = mem_zarray(m->nsources + 1, sizeof(*r->connectors));
 	for (i = 0; i < m->nsources; i++) {
 		s = source_get(e, m->sources[i]);
-		if (s != NULL)
+		if (s != NULL && relay_connector(r, s) == NULL)
 			r->connectors[r->nconnectors++].source = s;
 	}
 	if (m->nsources == 0)
@@ -105,7 +116,8 @@ relay_get(
 	r->text = mem_strdup(text);
 	r->manner = manner_ref(m);
 	r->domain = domain_get(e, d->name);
-	TAILQ_INIT(&r->queue);
+	TAILQ_INIT(&r->fresh);
+	TAILQ_INIT(&r->tried);
 	TAILQ_INIT(&r->destinations);
 	set_connectors(e, r);
 	hmap_put(e->by_set, key, r);
@@ -214,17 +226,6 @@ relay_route(struct engine *e, struct relay *r, struct connector *c,
 	return route;
 }
 
-struct connector *
-relay_connector(struct relay *r, const struct source *s)
-{
-	size_t i;
-
-	for (i = 0; i < r->nconnectors; i++)
-		if (r->connectors[i].source == s)
-			return &r->connectors[i];
-	return NULL;
-}
-
 void
 relay_attempted(struct relay *r, const char *status, const char *remote)
 {
@@ -298,7 +299,7 @@ join(struct engine *e, struct relay *r, struct transaction *t)
 
 	if (to == NULL || to->relay != r || to->msgid != t->msgid ||
 	    strcmp(to->sender, t->sender) != 0 || to->choice != t->choice ||
-	    to->nth != t->nth || to->n + t->n > most ||
+	    to->nth != t->nth || to->tried != t->tried || to->n + t->n > most ||
 	    to->n + t->n > TRANSACTION_RCPTS)
 		return false;
 	for (i = 0; i < t->n; i++)
@@ -308,6 +309,12 @@ join(struct engine *e, struct relay *r, struct transaction *t)
 	return true;
 }
 
+static struct relay_queue *
+queue_of(struct relay *r, const struct transaction *t)
+{
+	return t->tried ? &r->tried : &r->fresh;
+}
+
 void
 relay_put(struct engine *e, struct relay *r, struct transaction *t)
 {
@@ -315,7 +322,7 @@ relay_put(struct engine *e, struct relay *r, struct transaction *t)
 	relay_mark(e, r);
 	if (join(e, r, t))
 		return;
-	TAILQ_INSERT_TAIL(&r->queue, t, entry);
+	TAILQ_INSERT_TAIL(queue_of(r, t), t, entry);
 	r->queued++;
 	e->counts.waiting++;
 	hmap_put(e->growing, growing_key(r, t->msgid), t);
@@ -326,20 +333,35 @@ relay_put_back(struct engine *e, struct relay *r, struct transaction *t)
 {
 	t->relay = r;
 	relay_mark(e, r);
-	TAILQ_INSERT_HEAD(&r->queue, t, entry);
+	TAILQ_INSERT_HEAD(queue_of(r, t), t, entry);
 	r->queued++;
 	e->counts.waiting++;
 }
 
 struct transaction *
-relay_take(struct engine *e, struct relay *r)
+relay_first(const struct engine *e, const struct relay *r, unsigned row)
 {
-	struct transaction *t = TAILQ_FIRST(&r->queue);
+	struct transaction *tried = TAILQ_FIRST(&r->tried);
+	struct transaction *fresh = TAILQ_FIRST(&r->fresh);
+
+	if (tried == NULL || fresh == NULL)
+		return tried == NULL ? fresh : tried;
+	if (row == 0)
+		return r->tried_next ? tried : fresh;
+	return row * 2 < domain_limit(e, r->domain, CONF_LIMIT_REJECTS) ? fresh
+									: tried;
+}
+
+struct transaction *
+relay_take(struct engine *e, struct relay *r, unsigned row)
+{
+	struct transaction *t = relay_first(e, r, row);
 	uint64_t key;
 
 	if (t == NULL)
 		return NULL;
-	TAILQ_REMOVE(&r->queue, t, entry);
+	r->tried_next = !t->tried;
+	TAILQ_REMOVE(queue_of(r, t), t, entry);
 	r->queued--;
 	e->counts.waiting--;
 	/* It grows no more. */

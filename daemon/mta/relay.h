@@ -60,8 +60,14 @@ struct relay {
 	struct domain *domain; /* the first: its limits hold */
 	TAILQ_HEAD(relay_destinations, destination) destinations;
 	unsigned ndestinations;
-	struct relay_queue queue;
-	unsigned queued; /* transactions */
+	/* Transactions: new ones, and those that were tried before, which take
+	 * turns: what a host defers again and again keeps nobody else from
+	 * being tried. While recipients are being rejected the second kind is
+	 * spared until the row is half full: what has waited out a greylist
+	 * breaks the row, and others can be tried. */
+	struct relay_queue fresh, tried;
+	bool tried_next;
+	unsigned queued; /* in both */
 	unsigned opening; /* connections being set up for it */
 	unsigned bound; /* connections that serve it, those included */
 	struct relay_address *addresses; /* by preference */
@@ -111,7 +117,10 @@ struct relay *relay_marked(struct engine *e);
 void relay_wait(struct relay *r, struct waiting *w); /* NULL: in no line */
 void relay_put(struct engine *e, struct relay *r, struct transaction *t);
 void relay_put_back(struct engine *e, struct relay *r, struct transaction *t);
-struct transaction *relay_take(struct engine *e, struct relay *r);
+/* What is taken next where so many were rejected in a row; or NULL. */
+struct transaction *relay_first(
+    const struct engine *e, const struct relay *r, unsigned row);
+struct transaction *relay_take(struct engine *e, struct relay *r, unsigned row);
 void relay_wake(struct engine *e, struct waiting *w); /* the first in line */
 void relay_rest(struct engine *e, struct relay *r); /* it may be idle */
 void relay_free(struct engine *e, struct relay *r);

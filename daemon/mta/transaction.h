@@ -40,6 +40,7 @@ struct transaction {
 	struct choice *choice; /* how its action relays */
 	unsigned nth; /* the alternative in use */
 	unsigned left; /* alternatives that were not tried yet */
+	bool tried; /* in an attempt before this one */
 	unsigned returns; /* handed back with nothing settled */
 	uint64_t msgid;
 	uint64_t size; /* of the body */
