@@ -182,6 +182,7 @@ is account('a@via.test')->{mx}[0]{host}, "[127.0.0.1]:$via", 'its host';
 my @rows = $d->ctl_json('why', $dead);
 is join(' ', grep { !/attempt|mx/ } map { $_->{type} } @rows),
     'header why way cause end', 'why explains the relay';
+is((grep { $_->{type} eq 'why' } @rows)[0]{tries}, 1, 'it was tried once');
 my ($w) = grep { $_->{type} eq 'cause' } @rows;
 is $w->{cause}, 'route-penalty', 'with its cause';
 

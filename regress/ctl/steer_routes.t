@@ -67,6 +67,7 @@ ok $d->wait(sub {
     or diag explain($d->queue($waiting));
 my ($w) = rows('why', 'why', $waiting);
 like $w->{text}, qr/paused.*INC-77/, 'why says so';
+is $w->{cause}, 'paused', 'in a word';
 is_deeply [map { "$_->{part} $_->{reason}" } rows('steer', 'show', 'limits')],
     ['route INC-77'], 'show limits lists it';
 is_deeply [map { $_->{part} } rows('steer', 'show', 'routes', '--why')],
