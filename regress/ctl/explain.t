@@ -202,6 +202,7 @@ for my $raw (['explain relay'], ['explain relay', 'x'],
 	['show limits', 'x' x 9000], ['show routes', 'a', 'b'],
 	['pause route', 'r1'], ['pause route', '', 'x'],
 	['pause route', 'r' . '9' x 30, '0'], ['pause relay', 'x' x 600, '0'],
+	['pause relay', "a\001b.test", '0'], ['resume relay', "\n"],
 	['pause source', 'zz', '99999999999999'], ['resume route']) {
 	my $s = IO::Socket::UNIX->new(Peer => $d->socket_path);
 	print $s Ctlrig::hello(), Ctlrig::request(@$raw);
