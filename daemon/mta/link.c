@@ -484,9 +484,10 @@ link_on_closed(struct link *l, const struct conn_closed *why)
 			no_session(l, why);
 		else if (!resting)
 			broken(l, why);
-		/* Its mail has been tried, unless it can go on at once. */
-		if (r != NULL && !resting && why->end != CONN_END_TLS_TRY &&
-		    (!why->ready || route_disabled(l->route))) {
+		/* What waits for it was tried, unless the route goes on. */
+		if (r != NULL && !resting &&
+		    (l->route->end == ROUTE_FAILED ||
+			why->end == CONN_END_SOURCE)) {
 			relay_attempted(r, why->status,
 			    host_label(l->route->host, l->route->name, remote));
 			r->proven = false;

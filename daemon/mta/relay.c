@@ -106,8 +106,12 @@ relay_get(
 	uint64_t id[2] = { (uint64_t)(uintptr_t)m,
 		hmap_hash(text, strlen(text)) };
 	uint64_t key = hmap_hash(id, sizeof(id));
-	struct relay *r = hmap_get(e->by_set, key);
+	struct relay *r;
 
+	/* Two sets of one hash would be a wonder; they are kept apart. */
+	while ((r = hmap_get(e->by_set, key)) != NULL &&
+	    (r->manner != m || strcmp(r->text, text) != 0))
+		key = key == UINT64_MAX ? 1 : key + 1;
 	if (r != NULL)
 		return r;
 	r = mem_zalloc(sizeof(*r));
@@ -193,6 +197,9 @@ relay_set_addresses(
 		}
 	} else {
 		drop_routes(e, r);
+		relay_wait(r, NULL);
+		r->woken = NULL;
+		relay_mark(e, r);
 	}
 	r->addresses = a;
 	r->n = n;
@@ -261,9 +268,9 @@ relay_add(struct engine *e, struct relay *r, struct destination *d)
 
 	if (d->relay == r)
 		return;
+	unlist(e, r); /* first: one that rests may be freed for another */
 	if (d->relay != NULL)
 		relay_remove(e, d->relay, d);
-	unlist(e, r);
 	d->relay = r;
 	r->ndestinations++;
 	TAILQ_INSERT_TAIL(&r->destinations, d, entry);
