@@ -7,6 +7,7 @@
 #include <sys/queue.h>
 
 #include "daemon/edge/carry.h"
+#include "daemon/edge/plan.h"
 #include "daemon/spooler/spooler.h"
 #include "daemon/spooler/standing.h"
 #include "lib/base/log.h"
@@ -21,6 +22,7 @@
 struct steerer {
 	STAILQ_ENTRY(steerer) link;
 	uint32_t ticket;
+	bool pause;
 };
 STAILQ_HEAD(steerers, steerer);
 
@@ -33,18 +35,25 @@ struct keeping {
 	struct steerers now; /* for the one under way */
 };
 
+/* It holds from here on, kept or not. What waited for the end of a pause had
+ * been put off for long. */
 static void
-answer(struct spooler *s, uint32_t ticket, const char *why)
+answer(struct spooler *s, uint32_t ticket, bool pause, const char *why)
 {
 	struct carry_steered m = {
 		.ticket = ticket, .done = why == NULL, .text = why
 	};
+	struct peer *scheduler = proc_peer(s->proc, ROLE_SCHEDULER);
 	struct peer *mta = proc_peer(s->proc, ROLE_MTA);
 
 	if (why == NULL)
 		m.text = "";
 	carry_steered_put(peer_begin(mta), &m);
 	peer_send(mta, CARRY_STEERED);
+	if (!pause) {
+		plan_hasten_put(peer_begin(scheduler));
+		peer_send(scheduler, PLAN_HASTEN);
+	}
 }
 
 static void
@@ -123,7 +132,7 @@ answer_all(struct spooler *s, struct steerers *list, const char *why)
 	while ((st = STAILQ_FIRST(list)) != NULL) {
 		STAILQ_REMOVE_HEAD(list, link);
 		s->keeping->waiting--;
-		answer(s, st->ticket, why);
+		answer(s, st->ticket, st->pause, why);
 		free(st);
 	}
 }
@@ -178,19 +187,20 @@ keeping_on_steer(void *arg, struct message *m)
 	if (g->unreadable)
 		read_file(s, g);
 	if (g->unreadable) {
-		answer(s, steer.ticket,
+		answer(s, steer.ticket, steer.pause,
 		    "it is not kept for a restart: state/" FILE_NAME
 		    " cannot be read, put it right or take it away");
 		return 0;
 	}
 	if (g->waiting == WAITING_MOST ||
 	    !standing_steer(g->standing, &steer)) {
-		answer(s, steer.ticket,
+		answer(s, steer.ticket, steer.pause,
 		    "it is not kept for a restart: there are too many pauses");
 		return 0;
 	}
 	st = mem_zalloc(sizeof(*st));
 	st->ticket = steer.ticket;
+	st->pause = steer.pause;
 	STAILQ_INSERT_TAIL(&g->next, st, link);
 	g->waiting++;
 	write_file(s);
