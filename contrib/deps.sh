@@ -50,7 +50,8 @@ there() {
 	hdr:*) [ -e "/usr/include/${1#*:}" ] ;;
 	pc:*) pkg-config --exists "${1#*:}" ;;
 	perl:*) perl -e "use ${1#*:};" ;;
-	py:*) python3 -c "import ${1#*:}" ;;
+	py:*) python3 -c "import ${1#*:}" ||
+		/usr/bin/python3 -c "import ${1#*:}" ;;
 	esac >/dev/null 2>&1
 }
 

@@ -51,7 +51,8 @@ body_wants(struct body *b, uint64_t *offset)
 static void
 put_octets(void *arg, const void *octets, size_t n)
 {
-	if (evbuffer_add(arg, octets, n) == -1)
+	/* Adding nothing would leave an empty chain behind. */
+	if (n > 0 && evbuffer_add(arg, octets, n) == -1)
 		fatal("out of memory: a body");
 }
 

@@ -71,8 +71,9 @@ relay_is_for(const struct relay *r, const char *domain)
 }
 
 static void
-use_of_relay(struct use *u, const struct relay *r)
+use_of_relay(struct engine *e, struct use *u, struct relay *r)
 {
+	const struct route *route;
 	enum conf_limit_key key;
 	size_t c, i;
 
@@ -82,9 +83,9 @@ use_of_relay(struct use *u, const struct relay *r)
 		most(
 		    u, CONF_LIMIT_SOURCE, r->connectors[c].source->connections);
 		for (i = 0; i < r->n; i++)
-			if (r->connectors[c].routes[i] != NULL)
-				most(u, CONF_LIMIT_ROUTE,
-				    r->connectors[c].routes[i]->connections);
+			if ((route = relay_route(
+				 e, r, &r->connectors[c], i, false)) != NULL)
+				most(u, CONF_LIMIT_ROUTE, route->connections);
 	}
 	for (i = 0; i < r->n; i++)
 		most(u, CONF_LIMIT_HOST, r->addresses[i].host->connections);
@@ -94,6 +95,7 @@ use_of_relay(struct use *u, const struct relay *r)
 		relay_name(r, u->first[key]);
 }
 
+/* u NULL: whose use is not known. */
 static void
 send_limit(const struct use *u, struct answer *a, const char *domain,
     enum conf_limit_key key, uint32_t value)
@@ -105,10 +107,10 @@ send_limit(const struct use *u, struct answer *a, const char *domain,
 		text_span(text, value);
 	else
 		snprintf(text, sizeof(text), "%u", value);
-	if (u->waiting[key] == 1)
+	if (u != NULL && u->waiting[key] == 1)
 		snprintf(binding, sizeof(binding), "mail for %s waits",
 		    u->first[key]);
-	else if (u->waiting[key] > 1)
+	else if (u != NULL && u->waiting[key] > 1)
 		snprintf(binding, sizeof(binding),
 		    "mail for %s and %u other relays waits", u->first[key],
 		    u->waiting[key] - 1);
@@ -116,7 +118,8 @@ send_limit(const struct use *u, struct answer *a, const char *domain,
 	record_str(b, "domain", domain == NULL ? "*" : domain);
 	record_str(b, "name", conf_limit_name(key));
 	record_str(b, "value", text);
-	record_u64(b, "in_use", u->in_use[key]);
+	if (u != NULL)
+		record_u64(b, "in_use", u->in_use[key]);
 	record_str(b, "binding", binding);
 	answer_send(a);
 }
@@ -157,7 +160,7 @@ bounds_pauses(const struct engine *e, struct answer *a)
 
 /* Limits that name a domain, beside those for all mail. */
 static unsigned
-special_limits(const struct engine *e, struct answer *a, const struct use *none)
+special_limits(const struct engine *e, struct answer *a)
 {
 	const struct conf_limit *l;
 	char names[512];
@@ -173,7 +176,7 @@ special_limits(const struct engine *e, struct answer *a, const struct use *none)
 		else
 			snprintf(
 			    names, sizeof(names), "<%s>", l->domains.table);
-		send_limit(none, a, names, l->key, l->value);
+		send_limit(NULL, a, names, l->key, l->value);
 		n++;
 	}
 	return n;
@@ -182,9 +185,8 @@ special_limits(const struct engine *e, struct answer *a, const struct use *none)
 void
 bounds_answer(struct engine *e, struct answer *a, const char *domain)
 {
-	const struct use none = { .in_use = { 0 } };
-	struct use u = none;
-	const struct relay *r;
+	struct use u = { .in_use = { 0 } };
+	struct relay *r;
 	unsigned n = 0;
 	int key;
 
@@ -194,12 +196,12 @@ bounds_answer(struct engine *e, struct answer *a, const char *domain)
 	}
 	TAILQ_FOREACH(r, &e->relays, all)
 		if (relay_is_for(r, domain))
-			use_of_relay(&u, r);
+			use_of_relay(e, &u, r);
 	for (key = 0; key < CONF_LIMITS; key++, n++)
 		send_limit(&u, a, domain, (enum conf_limit_key)key,
 		    conf_limit(e->conf, domain, (enum conf_limit_key)key));
 	if (domain == NULL)
-		n += special_limits(e, a, &none);
+		n += special_limits(e, a);
 	n += bounds_pauses(e, a);
 	answer_end(a, EXIT_DONE, n, 0, "");
 }

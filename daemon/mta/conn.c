@@ -407,6 +407,9 @@ on_down(void *arg, enum wire_fault fault, const char *why)
 	struct conn *c = arg;
 	char status[REPLY_STATUS_MAX];
 
+	/* It had a last word, and that was the end. */
+	if (c->state == CONN_CLOSED)
+		return;
 	switch (fault) {
 	case WIRE_SOURCE:
 		snprintf(status, sizeof(status),

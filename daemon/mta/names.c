@@ -220,13 +220,22 @@ find_relay(const struct engine *e, const char *given, char *dst, size_t size,
 	return NAMES_NEW;
 }
 
+static bool
+is_printable(const char *s)
+{
+	for (; *s != '\0'; s++)
+		if ((unsigned char)*s < ' ' || *s == 0x7f)
+			return false;
+	return true;
+}
+
 enum names_found
 names_find(const struct engine *e, enum carry_part part, const char *given,
     char *dst, size_t size, char *why, size_t why_size)
 {
 	*why = '\0';
 	if (*given == '\0' || strlen(given) >= size ||
-	    strlen(given) > CARRY_NAME_MAX) {
+	    strlen(given) > CARRY_NAME_MAX || !is_printable(given)) {
 		snprintf(why, why_size, "that is no name of a %s", kinds[part]);
 		return NAMES_NONE;
 	}

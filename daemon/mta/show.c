@@ -105,7 +105,8 @@ static bool
 route_row(struct engine *e, uint64_t key, struct buf *b)
 {
 	const struct route *r = route_by_id(e, (uint32_t)key);
-	char id[16], flags[5], rate[24], why[PACE_TEXT_MAX];
+	char id[16], flags[5], rate[24], why[PACE_TEXT_MAX],
+	    name[ROUTE_NAME_MAX];
 	unsigned recent;
 	uint64_t until;
 
@@ -121,6 +122,7 @@ route_row(struct engine *e, uint64_t key, struct buf *b)
 	    recent % ROUTE_RATE_SECONDS);
 	record_begin(b, "route");
 	record_str(b, "id", id);
+	record_str(b, "name", route_name(r, name));
 	record_str(b, "flags", flags);
 	record_str(b, "source", r->source->text);
 	record_str(b, "host", *r->name != '\0' ? r->name : r->host->address);

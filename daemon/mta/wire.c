@@ -54,6 +54,33 @@ on_write(struct bufferevent *bev, void *arg)
 	w->ops->on_room(w->arg);
 }
 
+/* A host may say why it closes while we write, and its words are there still
+ * when writing has failed. */
+static void
+hear_last_words(struct wire *w)
+{
+	struct evbuffer *last = evbuffer_new();
+	char octets[4096];
+	size_t all = 0;
+	int n;
+
+	if (last == NULL)
+		return;
+	if (w->ssl == NULL)
+		(void)evbuffer_read(last, w->fd, TURN_OCTETS);
+	while (w->ssl != NULL && all < TURN_OCTETS &&
+	    (n = SSL_read(w->ssl, octets, sizeof(octets))) > 0) {
+		evbuffer_add(last, octets, (size_t)n);
+		all += (size_t)n;
+	}
+	ERR_clear_error();
+	if (evbuffer_get_length(last) > 0) {
+		w->heard = true;
+		w->ops->on_data(w->arg, last);
+	}
+	evbuffer_free(last);
+}
+
 static void
 on_event(struct bufferevent *bev, short what, void *arg)
 {
@@ -70,6 +97,8 @@ on_event(struct bufferevent *bev, short what, void *arg)
 	w->dirty = true;
 	if (w->ssl != NULL)
 		fault = bufferevent_get_openssl_error(bev);
+	if (what & BEV_EVENT_WRITING && !w->shaking)
+		hear_last_words(w);
 	/* By TLS 1.3 a host says only later that it wants another certificate
 	 * of ours: what ends it before a word was heard is the handshake
 	 * still. */

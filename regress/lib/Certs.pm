@@ -42,7 +42,9 @@ sub run {
 
 	open my $p, '-|', 'sh', '-c', 'exec "$@" 2>&1', 'sh', @words
 	    or die "$words[0]: $!\n";
-	$text .= $_ while <$p>;
+	while (defined(my $line = <$p>)) {
+		$text .= $line;
+	}
 	close $p or die "@words: $text\n";
 	return $text;
 }
