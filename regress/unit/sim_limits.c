@@ -146,6 +146,12 @@ a10_domains_of_one_mx_set_share_a_relay(void **ctx)
 	sim_run(s, 6000);
 	assert_int_equal(sim_host(s, "192.0.2.2")->taken, 1);
 	assert_int_equal(r->ndestinations, 2);
+	/* The same hosts in the same order, but of one preference. */
+	sim_mx(s, "d.example", "10 m 192.0.2.1, 10 n 192.0.2.2");
+	sim_mail(s, "d.example", 1);
+	sim_run(s, 8000);
+	assert_int_equal(r->ndestinations, 2);
+	assert_ptr_not_equal(relay_of(s, "d.example"), r);
 	sim_free(s);
 }
 
