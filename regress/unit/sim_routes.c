@@ -311,6 +311,39 @@ a16_after_a_disconnect_and_between_hosts_of_a_relay(void **ctx)
 }
 
 static void
+a16_what_we_closed_ourselves_leaves_no_gap(void **ctx)
+{
+	struct sim *s = sim_new(NULL);
+	struct sim_host *h = sim_host(s, "192.0.2.1");
+	struct route *r;
+	uint64_t at;
+
+	(void)ctx;
+	sim_mx(s, "a.example", "10 mx 192.0.2.1");
+	h->connect = SIM_REFUSES;
+	sim_retry(s, false);
+	sim_mail(s, "a.example", 1);
+	sim_run(s, 34000);
+	sim_mail(s, "a.example", 1);
+	sim_run(s, 34000 + 133000);
+	r = sim_route(s, "192.0.2.1");
+	assert_int_equal(r->penalty, 1);
+	/* A session that does not clear it, and rests until we say QUIT. */
+	h->connect = SIM_OPEN;
+	h->rcpt = SIM_DEFERS;
+	sim_mail(s, "a.example", 1);
+	sim_run(s, sim_now(s) + 10500);
+	assert_int_equal(h->connects, 3);
+	assert_int_equal(r->connections, 0);
+	assert_int_equal(r->penalty, 1);
+	at = sim_now(s);
+	sim_mail(s, "a.example", 1);
+	sim_run(s, at + 100);
+	assert_int_equal(h->connects, 4);
+	sim_free(s);
+}
+
+static void
 a17_a_host_that_gives_no_session_is_skipped(void **ctx)
 {
 	struct sim *s = sim_new(NULL);
@@ -446,6 +479,34 @@ tls_that_fails_is_remembered_and_done_without(void **ctx)
 }
 
 static void
+a20_a_must_is_never_in_clear(void **ctx)
+{
+	struct sim *s = sim_new(NULL);
+	struct sim_host *h = sim_host(s, "192.0.2.1");
+	struct choice *strict = choice_new(1);
+	struct sim_envelope *v;
+
+	(void)ctx;
+	strict->manners[0] = sim_manner(true, NULL, 0);
+	strict->manners[0]->may_be_clear = false;
+	sim_mx(s, "a.example", "10 mx 192.0.2.1");
+	h->bad_tls = true;
+	sim_retry(s, false);
+	v = sim_mail(s, "a.example", 1);
+	sim_run(s, 1000);
+	assert_true(v->done);
+	/* Though that host is known to do without. */
+	assert_true(sim_route(s, "192.0.2.1")->host->clear_until > 0);
+	sim_use(s, strict);
+	v = sim_mail(s, "a.example", 1);
+	sim_run(s, 2000);
+	assert_int_equal(v->last.result, CARRY_LATER);
+	assert_int_equal(h->connects, 3);
+	assert_int_equal(h->taken, 1);
+	sim_free(s);
+}
+
+static void
 a_policy_that_is_not_met_is_no_fault_towards_others(void **ctx)
 {
 	struct sim *s = sim_new(NULL);
@@ -541,12 +602,14 @@ main(void)
 		    a16_gaps_between_connections_of_what_is_not_proven),
 		cmocka_unit_test(
 		    a16_after_a_disconnect_and_between_hosts_of_a_relay),
+		cmocka_unit_test(a16_what_we_closed_ourselves_leaves_no_gap),
 		cmocka_unit_test(a17_a_host_that_gives_no_session_is_skipped),
 		cmocka_unit_test(a17_ten_transactions_and_none_taken),
 		cmocka_unit_test(a18_ipv6_that_fails_delays_nothing),
 		cmocka_unit_test(
 		    a_session_that_is_lost_over_nothing_counts_against_its_route),
 		cmocka_unit_test(tls_that_fails_is_remembered_and_done_without),
+		cmocka_unit_test(a20_a_must_is_never_in_clear),
 		cmocka_unit_test(
 		    a_policy_that_is_not_met_is_no_fault_towards_others),
 		cmocka_unit_test(
