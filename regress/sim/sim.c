@@ -146,8 +146,10 @@ op_open(void *arg, struct link *l)
 		fail_with(
 		    c, h->banner_end, h->banner, CONNECT_MS + h->banner_ms);
 	else if (h->bad_tls && !l->in_clear)
-		fail_with(c, CONN_END_TLS_TRY, "451 4.7.5 handshake failed",
-		    CONNECT_MS);
+		fail_with(c,
+		    l->route->manner->may_be_clear ? CONN_END_TLS_TRY
+						   : CONN_END_TLS,
+		    "451 4.7.5 handshake failed", CONNECT_MS);
 	else
 		next(c, STEP_READY, CONNECT_MS + h->banner_ms);
 }
