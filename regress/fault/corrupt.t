@@ -161,7 +161,8 @@ $once{$_}++ for map { /file=(\S+)/ } @refused;
 is scalar(grep { $_ > 1 } values %once), 0, 'each is said once';
 $r->balanced('and nothing is sent twice');
 ok $d->wait(sub { $d->queue_files == 0 }, 20), 'the tree is empty';
-my ($again) = grep { /^[0-9a-f]{16}$/ } corrupt();
+# Not the one that is cut short, which lies there from before.
+my ($again) = grep { /^[0-9a-f]{16}$/ && !/^$ids[0]/ } corrupt();
 uncorrupt(substr($again, 0, 12));
 is $rc, 0, 'who insists gets one back' or diag $err;
 is row($again)->{state}, 'held', 'held';
