@@ -18,8 +18,8 @@ SYSCONFDIR ?= /etc/spoolkit
 WERROR ?= -Werror
 PKG_CONFIG ?= pkg-config
 
-PKGS := libevent_core libevent_extra libcrypto libzstd libunbound jansson \
-	libbsd-overlay
+PKGS := libevent_core libevent_extra libevent_openssl libssl libcrypto libzstd \
+	libunbound jansson libbsd-overlay
 ifeq ($(MAKECMDGOALS),)
 NEED_PKGS := 1
 else
@@ -104,7 +104,7 @@ $(call archive,$(1)): $(call objs,$(1))
 	@rm -f $$@
 	$(hush)$(AR) rcs $$@ $$^
 endef
-$(foreach d,$(LIBDIRS) bench/lib,$(eval $(call archive_rule,$(d))))
+$(foreach d,$(LIBDIRS) bench/lib regress/sim,$(eval $(call archive_rule,$(d))))
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
@@ -129,6 +129,10 @@ $(foreach t,$(TOOLS),$(eval $(call tool_rule,$(t))))
 
 $(BUILD)/bench/%: $(BUILD)/bench/%.o $(call archive,bench/lib) $(ARCHIVES)
 	$(link) $(PKG_LIBS)
+$(BUILD)/unit/sim%: $(BUILD)/regress/unit/sim%.o $(call archive,regress/sim) \
+		$(ARCHIVES)
+	@mkdir -p $(@D)
+	$(link) $(PKG_LIBS) $(CMOCKA_LIBS)
 $(BUILD)/unit/%: $(BUILD)/regress/unit/%.o $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(link) $(PKG_LIBS) $(CMOCKA_LIBS)

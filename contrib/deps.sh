@@ -14,6 +14,7 @@ hdr:stdio.h|build|libc6-dev|glibc-devel|-|musl-dev|the C library's headers
 cmd:make|build|make|make|gmake|make|GNU make
 cmd:pkg-config|build|pkg-config|pkgconf|pkgconf|pkgconf|finds the libraries
 pc:libevent_extra|build|libevent-dev|libevent-devel|libevent|libevent-dev|event loop
+pc:libevent_openssl|build|libevent-dev|libevent-devel|libevent|libevent-dev|TLS sockets
 pc:libcrypto|build|libssl-dev|openssl-devel|-|openssl-dev|digests, TLS
 pc:libzstd|build|libzstd-dev|libzstd-devel|zstd|zstd-dev|compression
 pc:hogweed|build|nettle-dev|nettle-devel|nettle|nettle-dev|libunbound.pc asks for it
@@ -24,11 +25,16 @@ pc:ncursesw|build|libncurses-dev|ncurses-devel|-|ncurses-dev|screens
 pc:cmocka|test|libcmocka-dev|libcmocka-devel|cmocka|cmocka-dev|unit tests
 cmd:prove|test|perl|perl-Test-Harness|perl5|perl-utils|system tests
 perl:Test::More|test|perl|perl-Test-Simple|perl5|perl|system tests
+perl:IO::Socket::SSL|test|libio-socket-ssl-perl|perl-IO-Socket-SSL|p5-IO-Socket-SSL|perl-io-socket-ssl|remote hosts with TLS
 perl:Email::MIME|test|libemail-mime-perl|perl-Email-MIME|p5-Email-MIME|perl-email-mime|reads bounces
 cmd:python3|test|python3|python3|python3|python3|remote hosts of the tests
+cmd:openssl|test|openssl|openssl|-|openssl|makes certificates
+py:aiosmtpd|test|python3-aiosmtpd|python3-aiosmtpd|py311-aiosmtpd|py3-aiosmtpd|an independent SMTP server
 cmd:swaks|test|swaks|swaks|swaks|swaks|an independent SMTP client
 cmd:curl|test|curl|curl|curl|curl|an independent SMTP client
 cmd:nsd|test|nsd|nsd|nsd|nsd|a real name server for MX
+cmd:ldns-signzone|test|ldnsutils|ldns-utils|ldns|ldns-tools|signs its zones
+cmd:openssl|test|openssl|openssl|-|openssl|certificates for tests
 cmd:strace|test|strace|strace|-|strace|counts flushes, injects faults
 cmd:mandoc|test|mandoc|mandoc|-|mandoc|checks the manual
 cmd:tmux|test|tmux|tmux|tmux|tmux|a terminal for tests of screens
@@ -44,6 +50,8 @@ there() {
 	hdr:*) [ -e "/usr/include/${1#*:}" ] ;;
 	pc:*) pkg-config --exists "${1#*:}" ;;
 	perl:*) perl -e "use ${1#*:};" ;;
+	py:*) python3 -c "import ${1#*:}" ||
+		/usr/bin/python3 -c "import ${1#*:}" ;;
 	esac >/dev/null 2>&1
 }
 

@@ -260,7 +260,8 @@ main(int argc, char **argv)
 	o.conf = conf_load(c.conf, report, NULL);
 	if (o.conf == NULL)
 		return 1;
-	if (!keys_fit(o.conf, c.check)) {
+	if (!conf_supply(o.conf, c.check, report, NULL) ||
+	    !keys_fit(o.conf, c.check)) {
 		conf_free(o.conf);
 		return c.check ? 1 : EX_CONFIG;
 	}

@@ -255,38 +255,6 @@ queue_close(struct queue *q, unsigned ms)
 	queue_free(q);
 }
 
-int
-queue_state_put(struct queue *q, const char *name, const char *text)
-{
-	if (strchr(name, '/') != NULL || name[0] == '.') {
-		errno = EINVAL;
-		return -1;
-	}
-	return layout_replace(&q->layout, "state", name, text);
-}
-
-int
-queue_state_get(struct queue *q, const char *name, char *text, size_t size)
-{
-	char path[LAYOUT_NAME_MAX * 2], *all;
-	size_t len;
-
-	if (strchr(name, '/') != NULL || name[0] == '.' || size == 0) {
-		errno = EINVAL;
-		return -1;
-	}
-	snprintf(path, sizeof(path), "state/%s", name);
-	all = layout_read_all(&q->layout, path, 16u * 1024 * 1024, &len);
-	if (all == NULL)
-		return -1;
-	if (len > size - 1)
-		len = size - 1;
-	memcpy(text, all, len);
-	text[len] = '\0';
-	free(all);
-	return 0;
-}
-
 void
 queue_stats(struct queue *q, struct queue_stats *s)
 {

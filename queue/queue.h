@@ -212,10 +212,14 @@ void queue_sync(
     struct queue *q, void (*cb)(void *ctx, enum queue_status), void *ctx);
 
 /* Small state files under state/: whole-file, durable. get copies at most
- * size - 1 octets and a NUL; -1 with errno. Blocking: start-up and rare
- * operator's verbs only. */
+ * size - 1 octets, any NUL among them as '?', and a NUL; -1 with errno.
+ * Blocking: start-up and rare operator's verbs only. */
 int queue_state_put(struct queue *q, const char *name, const char *text);
 int queue_state_get(struct queue *q, const char *name, char *text, size_t size);
+/* The same as put by a worker: error is an errno, or 0 once it is durable. One
+ * at a time of one name. text is copied. */
+void queue_state_write(struct queue *q, const char *name, const char *text,
+    void (*cb)(void *ctx, int error), void *ctx);
 
 struct queue_stats {
 	uint64_t messages; /* live */

@@ -24,7 +24,8 @@ allowed() {
 		lib/proto lib/mail lib/cli lib/base lib/compat ;;
 	tools/qtool) echo queue daemon/conf lib/proto lib/mail lib/cli lib/base lib/compat ;;
 	tools/*) echo lib/proto lib/mail lib/cli lib/base lib/compat ;;
-	bench | bench/lib | regress/unit | regress/fuzz | regress/spool | regress/qcrash) echo any ;;
+	bench | bench/lib | regress/unit | regress/fuzz | regress/spool | regress/qcrash | \
+		regress/sim) echo any ;;
 	backends*) echo lib/sdk ;;
 	*) echo none ;;
 	esac

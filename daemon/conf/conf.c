@@ -6,7 +6,9 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "daemon/conf/draft.h"
 #include "daemon/conf/lex.h"
+#include "daemon/conf/pairs.h"
 #include "daemon/conf/parse.h"
 #include "lib/base/mem.h"
 #include "lib/base/text.h"
@@ -28,7 +30,6 @@ conf_new(void)
 	c->max_sessions = 2000;
 	c->max_sessions_per_client = 200;
 	c->idle_timeout = 300;
-	c->mta_max_per_host = 10;
 	return c;
 }
 
@@ -110,13 +111,55 @@ conf_parse(const char *name, const char *text, size_t len,
 }
 
 static void
-free_strings(char **s, size_t n)
+free_tables(struct conf *c)
+{
+	struct conf_table *t;
+	size_t i, k;
+
+	for (i = 0; i < c->ntables; i++) {
+		t = &c->tables[i];
+		for (k = 0; k < t->n; k++) {
+			free(t->keys[k]);
+			pairs_wipe(t->values[k]);
+		}
+		free(t->keys);
+		free(t->values);
+		free(t->name);
+		free(t->path);
+		free(t->place);
+	}
+	free(c->tables);
+}
+
+static void
+free_limits(struct conf *c)
 {
 	size_t i;
 
-	for (i = 0; i < n; i++)
-		free(s[i]);
-	free(s);
+	for (i = 0; i < c->nlimits; i++) {
+		free(c->limits[i].domain);
+		pairs_clear(&c->limits[i].domains);
+		free(c->limits[i].place);
+	}
+	free(c->limits);
+}
+
+static void
+free_pkis(struct conf *c)
+{
+	struct conf_pki *k;
+	size_t i;
+
+	for (i = 0; i < c->npkis; i++) {
+		k = &c->pkis[i];
+		free(k->name);
+		free(k->certificate);
+		free(k->key);
+		free(k->certificate_pem);
+		pairs_wipe(k->key_pem);
+		free(k->place);
+	}
+	free(c->pkis);
 }
 
 static void
@@ -139,15 +182,10 @@ free_rules(struct conf *c)
 static void
 free_actions(struct conf *c)
 {
-	struct conf_action *a;
 	size_t i;
 
 	for (i = 0; i < c->nactions; i++) {
-		a = &c->actions[i];
-		free(a->name);
-		free(a->path);
-		free(a->owner);
-		free(a->via_host);
+		draft_free_action(&c->actions[i]);
 	}
 	free(c->actions);
 }
@@ -172,15 +210,14 @@ conf_free(struct conf *c)
 		free(c->listeners[i].tag);
 	}
 	free(c->listeners);
-	for (i = 0; i < c->ntables; i++) {
-		free(c->tables[i].name);
-		free(c->tables[i].path);
-		free_strings(c->tables[i].keys, c->tables[i].n);
-		free_strings(c->tables[i].values, c->tables[i].n);
-	}
-	free(c->tables);
+	free_tables(c);
+	free_limits(c);
+	free_pkis(c);
 	free_rules(c);
 	free_actions(c);
+	free(c->trust_anchor);
+	free(c->trust_anchor_text);
+	free(c->trust_anchor_place);
 	free(c->resolvers);
 	free(c);
 }

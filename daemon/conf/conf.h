@@ -34,6 +34,10 @@ struct conf_table {
 	char *path; /* file:PATH; NULL: inline */
 	char **keys, **values; /* inline; values NULL or "" for a plain list */
 	size_t n;
+	bool given; /* they were read from a file, here or by the parent */
+	bool outgoing; /* a relay or a limit has use of it */
+	bool secret; /* holds passwords: the mta alone sees what is in it */
+	char *place; /* file:line */
 	unsigned line;
 };
 
@@ -57,7 +61,7 @@ enum conf_transport {
 enum conf_tls {
 	CONF_TLS_TRY, /* STARTTLS when it is offered, in clear when it fails */
 	CONF_TLS_NONE, /* no-tls */
-	CONF_TLS_MUST, /* tls, or what the URL says: never in clear */
+	CONF_TLS_MUST, /* tls: never in clear; a URL may ask for it too */
 	CONF_TLS_VERIFY /* and the certificate is verified */
 };
 
@@ -95,7 +99,7 @@ struct conf_pki {
 	char *name; /* of the host it stands for */
 	char *certificate, *key; /* files */
 	char *certificate_pem, *key_pem; /* contents, in the mta's slice */
-	unsigned line;
+	char *place; /* file:line */
 };
 
 /* limit mta [for domain D|<t>] KEY VALUE; the last that fits decides. */
@@ -124,7 +128,7 @@ struct conf_limit {
 	struct conf_list domains; /* of a table; n 0 unless in a slice */
 	enum conf_limit_key key;
 	uint32_t value; /* connections and the like, or seconds */
-	unsigned line;
+	char *place; /* file:line */
 };
 
 enum conf_action_kind {
@@ -138,10 +142,9 @@ struct conf_action {
 	enum conf_action_kind kind;
 	char *path; /* maildir: with %{user} %{domain} %{tag} ~ */
 	char *owner; /* runs the agent; NULL: the destination user */
-	char *via_host; /* relay via: host or [address]; NULL: by MX */
-	uint16_t via_port;
 	struct conf_relay relay;
 	uint32_t ttl; /* seconds; 0: the queue's */
+	char *place; /* file:line */
 };
 
 enum conf_from {
@@ -205,13 +208,13 @@ struct conf {
 	unsigned max_recipients; /* per transaction: 1000 */
 	unsigned max_sessions, max_sessions_per_client; /* 2000, 200 */
 	uint32_t idle_timeout; /* seconds: 300 */
-	unsigned mta_max_per_host; /* connections: 10 */
 	struct conf_limit *limits;
 	size_t nlimits;
 	struct conf_pki *pkis;
 	size_t npkis;
 	char *trust_anchor; /* file of DS or DNSKEY records; NULL: none */
 	char *trust_anchor_text; /* its contents, in the dns role's slice */
+	char *trust_anchor_place;
 	struct sockaddr_storage *resolvers; /* none: the system's */
 	size_t nresolvers;
 
@@ -228,6 +231,15 @@ struct conf *conf_parse(const char *name, const char *text, size_t len,
     void (*report)(void *, const char *), void *arg);
 void conf_free(struct conf *c); /* NULL is accepted */
 
+/*
+ * Reads what the files hold that the mta and the dns role cannot read: the
+ * tables of relays and limits, keys, certificates, the trust anchor. False
+ * after errors as above. With check, a file that may not be read because it is
+ * not the caller's is said to be unchecked, and passes.
+ */
+bool conf_supply(struct conf *c, bool check,
+    void (*report)(void *, const char *), void *arg);
+
 /* Appends the slice one role may see; ROLE_PARENT: everything. */
 int conf_print(const struct conf *c, enum role who, struct buf *b);
 
@@ -240,8 +252,14 @@ uint32_t conf_limit(
 const char *conf_limit_name(enum conf_limit_key key);
 bool conf_limit_seconds(enum conf_limit_key key); /* or a count */
 const struct conf_pki *conf_pki(const struct conf *c, const char *name);
+/* In its full form: smtp+tls+auth://label@mx.example.org:25. */
+#define CONF_URL_MAX 640
+const char *conf_url_text(const struct conf_url *u, char dst[CONF_URL_MAX]);
 /* What an action means, in the words of the file: relay via "smtp://..." */
 const char *conf_action_text(
     const struct conf_action *a, char *dst, size_t size);
+/* The same of a rule: accept from any for domain "example.org" ... */
+const char *conf_rule_text(
+    const struct conf *c, const struct conf_rule *r, char *dst, size_t size);
 
 #endif

@@ -81,19 +81,24 @@ lex_error(struct lex *x, const char *file, unsigned line, const char *fmt, ...)
 	char text[1024], all[1400];
 	va_list ap;
 
-	x->errors++;
-	if (x->errors > LEX_REPORTS_MAX || x->report == NULL)
-		return;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	if (x->errors == LEX_REPORTS_MAX)
+	if (x->errors + 1 == LEX_REPORTS_MAX)
 		snprintf(text, sizeof(text), "too many errors, giving up here");
 	if (line == 0) /* the file as a whole */
 		snprintf(all, sizeof(all), "%.300s: %s", file, text);
 	else
 		snprintf(all, sizeof(all), "%.300s:%u: %s", file, line, text);
-	x->report(x->arg, all);
+	lex_report(x, all);
+}
+
+void
+lex_report(struct lex *x, const char *line)
+{
+	x->errors++;
+	if (x->errors <= LEX_REPORTS_MAX && x->report != NULL)
+		x->report(x->arg, line);
 }
 
 unsigned

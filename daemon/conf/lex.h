@@ -58,6 +58,7 @@ int lex_define(struct lex *x, const char *name, const char *value);
 /* Reports file:line: text. */
 void lex_error(struct lex *x, const char *file, unsigned line, const char *fmt,
     ...) __attribute__((format(printf, 4, 5)));
+void lex_report(struct lex *x, const char *line); /* file:line: text, ready */
 unsigned lex_errors(const struct lex *x); /* how many were reported */
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/conf/pairs.h"
 #include "lib/base/mem.h"
 #include "lib/base/text.h"
 
@@ -247,6 +248,13 @@ statement(struct parse *p)
 	return parse_at_end(p) || parse_expected(p, "the end of the line");
 }
 
+/* Its place is in it already. */
+static void
+on_row(void *arg, const char *line)
+{
+	lex_report(arg, line);
+}
+
 bool
 parse_all(struct lex *lex, struct conf *conf, const char *base, bool is_slice)
 {
@@ -266,6 +274,8 @@ parse_all(struct lex *lex, struct conf *conf, const char *base, bool is_slice)
 	}
 	p.option = NULL;
 	parse_rule_finish(&p);
+	parse_pki_finish(&p);
+	pairs_fill(conf, on_row, lex);
 	for (i = 0; i < p.nuses; i++)
 		free(p.uses[i].name);
 	free(p.uses);

@@ -23,12 +23,19 @@ struct parse_place {
 	unsigned line;
 };
 
+enum parse_named {
+	PARSE_TABLE,
+	PARSE_ACTION,
+	PARSE_PKI
+};
+
 /* A use of a name, to be resolved at the end. */
 struct parse_use {
 	struct parse_place at;
 	char *name;
-	bool is_action; /* else a table */
+	enum parse_named what;
 	size_t rule; /* that wants the action */
+	bool outgoing, secret; /* of a table: see conf.h */
 };
 
 struct parse {
@@ -37,6 +44,7 @@ struct parse {
 	struct conf *conf;
 	const char *base; /* where relative paths start; NULL: they stay */
 	bool is_slice; /* text of ours, from parent to role */
+	unsigned rule_line; /* of a slice: that of the next rule */
 	const char *option; /* being read: named in errors; NULL: none */
 
 	struct parse_place statement;
@@ -79,6 +87,12 @@ bool parse_file(struct parse *p, const char *what, char **path); /* file:PATH */
 bool parse_domain(struct parse *p, char **domain);
 bool parse_name(struct parse *p, const char *what, char **name);
 bool parse_table_use(struct parse *p, char **name); /* <table> */
+/* The same for a relay or a limit; secret: for its passwords. */
+bool parse_outgoing_use(struct parse *p, char **name, bool secret);
+/* To be found at the end, in the last place it was said. Lent. */
+struct parse_use *parse_use(
+    struct parse *p, enum parse_named what, const char *name);
+char *parse_place_text(const struct parse_place *at); /* file:line, owned */
 bool parse_number(struct parse *p, uint64_t least, uint64_t most, uint64_t *n);
 bool parse_u32(struct parse *p, uint32_t least, uint32_t most, uint32_t *n);
 bool parse_span(struct parse *p, uint32_t most, uint32_t *seconds);
@@ -96,10 +110,17 @@ bool parse_table(struct parse *p, void *unused);
 bool parse_rule_accept(struct parse *p, void *unused);
 bool parse_rule_reject(struct parse *p, void *unused);
 bool parse_rule_action(struct parse *p, void *unused);
+bool parse_mta(struct parse *p, void *unused);
+bool parse_limit(struct parse *p, void *unused);
+bool parse_pki(struct parse *p, void *unused);
+bool parse_trust_anchor(struct parse *p, void *unused);
+bool parse_given(struct parse *p, void *unused);
 bool parse_compression(struct parse *p, void *unused); /* of queue */
 bool parse_encryption(struct parse *p, void *unused);
-/* Resolves names, gives actions without a name theirs. */
+/* Gives actions without a name theirs; then names are resolved. */
 void parse_rule_finish(struct parse *p);
+void parse_resolve(struct parse *p);
+void parse_pki_finish(struct parse *p);
 extern const struct parse_word parse_statements[];
 extern const size_t parse_statement_count;
 

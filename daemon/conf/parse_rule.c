@@ -7,28 +7,19 @@
 #include <netinet/in.h>
 
 #include <arpa/inet.h>
-#include <pwd.h>
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "daemon/conf/conf.h"
+#include "daemon/conf/draft.h"
 #include "daemon/conf/parse.h"
 #include "lib/base/mem.h"
 #include "lib/base/text.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
-/* One accept, reject or action statement while it is read. */
-struct draft {
-	struct conf_rule rule;
-	struct conf_action action;
-	bool has_action, has_for, has_users; /* has_action: relay or deliver */
-	bool has_via, has_owner, has_ttl;
-	char *name; /* action "NAME" */
-	struct parse_place name_at;
-};
 
 static void
 free_draft(struct draft *d)
@@ -38,9 +29,7 @@ free_draft(struct draft *d)
 	free(d->rule.dest_what);
 	free(d->rule.aliases);
 	free(d->rule.users_table);
-	free(d->action.path);
-	free(d->action.owner);
-	free(d->action.via_host);
+	draft_free_action(&d->action);
 	free(d->name);
 }
 
@@ -200,182 +189,12 @@ on_users(struct parse *p, void *ctx)
 }
 
 static bool
-one_action(struct parse *p, struct draft *d)
-{
-	if (d->has_action)
-		return parse_error(p, "relay and deliver exclude each other");
-	d->has_action = true;
-	return true;
-}
-
-static bool
-on_relay(struct parse *p, void *ctx)
-{
-	struct draft *d = ctx;
-
-	d->action.kind = CONF_RELAY;
-	return one_action(p, d);
-}
-
-/* The path of a delivery, whose %{...} are filled in later. */
-static bool
-path_template(struct parse *p, char **path)
-{
-	static const char *const known[] = { "%%", "%{user}", "%{tag}",
-		"%{domain}" };
-	const char *s = p->tok.text;
-	size_t i;
-
-	if (p->tok.kind != LEX_WORD)
-		return parse_expected(p, "a path");
-	while ((s = strchr(s, '%')) != NULL) {
-		for (i = 0; i < COUNT(known); i++)
-			if (strncmp(s, known[i], strlen(known[i])) == 0)
-				break;
-		if (i == COUNT(known))
-			return parse_error(p,
-			    "\"%.20s\" is none of %%{user}, %%{tag}, "
-			    "%%{domain}, %%%%",
-			    s);
-		s += strlen(known[i]);
-	}
-	/* The agent knows where that is. */
-	if (p->tok.text[0] == '~')
-		return parse_value(p, "a path", path);
-	return parse_path(p, path);
-}
-
-/* maildir PATH | mbox [PATH]: without its quotes a path must look like one,
- * for an option may follow. */
-static bool
-on_deliver(struct parse *p, void *ctx)
-{
-	struct draft *d = ctx;
-
-	if (!one_action(p, d))
-		return false;
-	if (!parse_accept(p, "to"))
-		return parse_expected(p, "to");
-	if (parse_accept(p, "maildir")) {
-		d->action.kind = CONF_MAILDIR;
-		return path_template(p, &d->action.path);
-	}
-	if (!parse_accept(p, "mbox"))
-		return parse_expected(p, "maildir or mbox");
-	d->action.kind = CONF_MBOX;
-	if (p->tok.kind == LEX_WORD &&
-	    (p->tok.quoted || strchr("/~.%", p->tok.text[0]) != NULL))
-		return path_template(p, &d->action.path);
-	return true;
-}
-
-/* smtp://host[:port], where host may be an address, IPv6 in brackets. */
-static bool
-split_url(const char *url, char **host, uint16_t *port)
-{
-	static const char scheme[] = "smtp://";
-	unsigned char octets[16];
-	const char *end, *colon;
-	uint64_t n = 25;
-	char *h;
-	bool ok;
-
-	if (strncmp(url, scheme, strlen(scheme)) != 0)
-		return false;
-	url += strlen(scheme);
-	end = url[0] == '[' ? strchr(url, ']') : NULL;
-	colon = strchr(end != NULL ? end : url, ':');
-	if (end != NULL && end[1] != '\0' && end[1] != ':')
-		return false;
-	if (colon != NULL && (!text_number(colon + 1, 65535, &n) || n == 0))
-		return false;
-	h = colon != NULL ? mem_strndup(url, (size_t)(colon - url))
-			  : mem_strdup(url);
-	text_lower(h);
-	if (end != NULL) {
-		h[end - url] = '\0';
-		ok = inet_pton(AF_INET6, h + 1, octets) == 1 ||
-		    inet_pton(AF_INET, h + 1, octets) == 1;
-		h[end - url] = ']';
-	} else {
-		ok = parse_domain_ok(h) && strpbrk(h, "[]:") == NULL;
-	}
-	if (!ok) {
-		free(h);
-		return false;
-	}
-	*host = end == NULL && inet_pton(AF_INET, h, octets) == 1
-	    ? mem_printf("[%s]", h)
-	    : mem_strdup(h);
-	free(h);
-	*port = (uint16_t)n;
-	return true;
-}
-
-static bool
-on_via(struct parse *p, void *ctx)
-{
-	struct draft *d = ctx;
-
-	d->has_via = true;
-	if (p->tok.kind != LEX_WORD ||
-	    !split_url(p->tok.text, &d->action.via_host, &d->action.via_port))
-		return parse_expected(p, "\"smtp://host[:port]\"");
-	parse_next(p);
-	return true;
-}
-
-static bool
-on_ttl(struct parse *p, void *ctx)
-{
-	struct draft *d = ctx;
-
-	d->has_ttl = true;
-	return parse_span(p, 365u * 86400u, &d->action.ttl);
-}
-
-static bool
-on_owner(struct parse *p, void *ctx)
-{
-	struct draft *d = ctx;
-
-	d->has_owner = true;
-	if (!p->is_slice && geteuid() == 0 && p->tok.kind == LEX_WORD &&
-	    getpwnam(p->tok.text) == NULL)
-		return parse_error(
-		    p, "there is no user \"%.60s\"", p->tok.text);
-	return parse_name(p, "the name of a user", &d->action.owner);
-}
-
-static bool
 on_action(struct parse *p, void *ctx)
 {
 	struct draft *d = ctx;
 
 	d->name_at = (struct parse_place){ p->tok.file, p->tok.line };
 	return parse_name(p, "the name of an action", &d->name);
-}
-
-/* Reports a fault of the statement as a whole, at its line. */
-static bool
-fault(struct parse *p, const char *text)
-{
-	lex_error(p->lex, p->statement.file, p->statement.line, "%s", text);
-	return false;
-}
-
-static bool
-check_action(struct parse *p, const struct draft *d)
-{
-	bool relay = d->has_action && d->action.kind == CONF_RELAY;
-
-	if (d->has_via && !relay)
-		return fault(p, "via: belongs to relay");
-	if (d->has_ttl && !d->has_action)
-		return fault(p, "ttl: belongs to relay or deliver");
-	if (d->has_owner && (relay || !d->has_action))
-		return fault(p, "owner: belongs to deliver");
-	return true;
 }
 
 /* Moves the draft's action to the list. */
@@ -390,14 +209,15 @@ keep_action(struct parse *p, struct draft *d)
 		return false;
 	}
 	if (c->nactions == PARSE_LIST_MAX)
-		return fault(p, "action: there are too many");
+		return draft_fault(p, "action: there are too many");
 	c->actions =
 	    mem_rearray(c->actions, c->nactions + 1, sizeof(c->actions[0]));
 	p->actions =
 	    mem_rearray(p->actions, c->nactions + 1, sizeof(p->actions[0]));
 	p->actions[c->nactions] = p->statement;
-	c->actions[c->nactions] = d->action;
-	c->actions[c->nactions++].name = d->name;
+	d->action.name = d->name;
+	d->action.place = parse_place_text(&p->statement);
+	c->actions[c->nactions++] = d->action;
 	memset(&d->action, 0, sizeof(d->action));
 	d->name = NULL;
 	return true;
@@ -406,15 +226,10 @@ keep_action(struct parse *p, struct draft *d)
 static void
 use_action(struct parse *p, struct draft *d)
 {
-	struct parse_use *u;
+	struct parse_use *u = parse_use(p, PARSE_ACTION, d->name);
 
-	p->uses = mem_rearray(p->uses, p->nuses + 1, sizeof(p->uses[0]));
-	u = &p->uses[p->nuses++];
 	u->at = d->name_at;
-	u->name = d->name;
-	u->is_action = true;
 	u->rule = p->conf->nrules;
-	d->name = NULL;
 }
 
 static bool
@@ -424,21 +239,24 @@ keep_rule(struct parse *p, struct draft *d)
 	bool acts = d->has_action || d->name != NULL;
 
 	if (!d->has_for)
-		return fault(p, "for: is missing: whose mail is it about?");
+		return draft_fault(
+		    p, "for: is missing: whose mail is it about?");
 	if (d->rule.accept && !acts)
-		return fault(p, "accept: needs deliver, relay or action");
+		return draft_fault(p, "accept: needs deliver, relay or action");
 	if (!d->rule.accept && acts)
-		return fault(p, "reject: takes no deliver, relay or action");
+		return draft_fault(
+		    p, "reject: takes no deliver, relay or action");
 	if (!d->rule.accept && (d->has_users || d->rule.aliases != NULL))
-		return fault(p, "reject: takes no alias and no users");
-	if (!check_action(p, d))
+		return draft_fault(p, "reject: takes no alias and no users");
+	if (!draft_check_action(p, d))
 		return false;
 	if (c->nrules == PARSE_LIST_MAX)
-		return fault(p, "there are too many rules");
+		return draft_fault(p, "there are too many rules");
 	/* What is relayed elsewhere has its users there. */
 	if (!d->has_users && d->has_action && d->action.kind == CONF_RELAY)
 		d->rule.users = CONF_USERS_ANY;
-	d->rule.line = p->statement.line;
+	d->rule.line = p->rule_line != 0 ? p->rule_line : p->statement.line;
+	p->rule_line = 0;
 	if (d->has_action) {
 		d->rule.action = (unsigned)c->nactions;
 		if (!keep_action(p, d))
@@ -459,26 +277,27 @@ keep_rule(struct parse *p, struct draft *d)
 static bool
 rule(struct parse *p, bool accept)
 {
-	static const struct parse_word words[] = {
+	static const struct parse_word own[] = {
 		{ "from", on_from, false },
 		{ "sender", on_sender, false },
 		{ "for", on_for, false },
 		{ "alias", on_alias, false },
 		{ "users", on_users, false },
-		{ "deliver", on_deliver, false },
-		{ "relay", on_relay, false },
-		{ "via", on_via, false },
-		{ "ttl", on_ttl, false },
-		{ "owner", on_owner, false },
 		{ "action", on_action, false },
 	};
+	struct parse_word words[32];
+	size_t n = COUNT(own);
 	struct draft d;
 	uint32_t seen = 0;
 	bool ok;
 
 	memset(&d, 0, sizeof(d));
 	d.rule.accept = accept;
-	ok = parse_words(p, words, COUNT(words), &d, &seen) && keep_rule(p, &d);
+	assert(n + draft_word_count <= COUNT(words));
+	memcpy(words, own, sizeof(own));
+	memcpy(words + n, draft_words, draft_word_count * sizeof(words[0]));
+	n += draft_word_count;
+	ok = parse_words(p, words, n, &d, &seen) && keep_rule(p, &d);
 	free_draft(&d);
 	return ok;
 }
@@ -500,37 +319,19 @@ parse_rule_reject(struct parse *p, void *unused)
 bool
 parse_rule_action(struct parse *p, void *unused)
 {
-	static const struct parse_word words[] = {
-		{ "deliver", on_deliver, false },
-		{ "relay", on_relay, false },
-		{ "via", on_via, false },
-		{ "ttl", on_ttl, false },
-		{ "owner", on_owner, false },
-	};
 	struct draft d;
 	uint32_t seen = 0;
 	bool ok;
 
 	(void)unused;
 	memset(&d, 0, sizeof(d));
-	ok = on_action(p, &d) && parse_words(p, words, COUNT(words), &d, &seen);
+	ok = on_action(p, &d) &&
+	    parse_words(p, draft_words, draft_word_count, &d, &seen);
 	if (ok && !d.has_action)
-		ok = fault(p, "action: needs deliver or relay");
-	ok = ok && check_action(p, &d) && keep_action(p, &d);
+		ok = draft_fault(p, "action: needs deliver or relay");
+	ok = ok && draft_check_action(p, &d) && keep_action(p, &d);
 	free_draft(&d);
 	return ok;
-}
-
-static const char *
-nth_table(const void *list, size_t i)
-{
-	return ((const struct conf_table *)list)[i].name;
-}
-
-static const char *
-nth_action(const void *list, size_t i)
-{
-	return ((const struct conf_action *)list)[i].name;
 }
 
 /* relay-1, relay-2, mbox-1: by kind, in order of appearance. */
@@ -555,38 +356,6 @@ name_actions(struct conf *c)
 		} while (conf_action(c, name) != NULL);
 		a->name = mem_strdup(name);
 	}
-}
-
-static void
-resolve(struct parse *p, struct parse_use *u)
-{
-	struct conf *c = p->conf;
-	const struct conf_action *a;
-	struct conf_rule *r;
-	char nearest[100], shown[100];
-
-	if (u->is_action && (a = conf_action(c, u->name)) != NULL) {
-		r = &c->rules[u->rule];
-		if (r->action == 1 && a->kind == CONF_RELAY)
-			r->users = CONF_USERS_ANY;
-		r->action = (unsigned)(a - c->actions);
-		return;
-	}
-	if (!u->is_action && conf_table(c, u->name) != NULL)
-		return;
-	if (u->is_action)
-		parse_nearest(nearest, sizeof(nearest), u->name, nth_action,
-		    c->actions, c->nactions);
-	else
-		parse_nearest(nearest, sizeof(nearest), u->name, nth_table,
-		    c->tables, c->ntables);
-	text_printable(shown, sizeof(shown), u->name);
-	if (u->is_action)
-		lex_error(p->lex, u->at.file, u->at.line,
-		    "action: there is no action \"%s\"%s", shown, nearest);
-	else
-		lex_error(p->lex, u->at.file, u->at.line,
-		    "there is no table <%s>%s", shown, nearest);
 }
 
 /* Started by root an agent runs as the user it delivers to: there must be
@@ -615,11 +384,8 @@ check_owners(struct parse *p)
 void
 parse_rule_finish(struct parse *p)
 {
-	size_t i;
-
 	name_actions(p->conf);
-	for (i = 0; i < p->nuses; i++)
-		resolve(p, &p->uses[i]);
+	parse_resolve(p);
 	if (!p->is_slice && geteuid() == 0 && lex_errors(p->lex) == 0)
 		check_owners(p);
 }

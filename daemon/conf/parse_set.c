@@ -284,15 +284,6 @@ on_resolver(struct parse *p, void *unused)
 	return true;
 }
 
-static bool
-on_mta(struct parse *p, void *unused)
-{
-	(void)unused;
-	if (!parse_accept(p, "max-per-host"))
-		return parse_expected(p, "max-per-host");
-	return parse_u32(p, 1, 1000, &p->conf->mta_max_per_host);
-}
-
 /* What the command line said, on its way to a role. */
 static bool
 on_run(struct parse *p, void *unused)
@@ -325,6 +316,20 @@ on_run(struct parse *p, void *unused)
 	return true;
 }
 
+static bool
+on_rule_line(struct parse *p, void *unused)
+{
+	uint32_t line = 0;
+
+	(void)unused;
+	if (!p->is_slice)
+		return parse_error(p, "is a statement of the daemon's own");
+	if (!parse_u32(p, 0, UINT32_MAX, &line))
+		return false;
+	p->rule_line = line;
+	return true;
+}
+
 const struct parse_word parse_statements[] = {
 	{ "accept", parse_rule_accept, true },
 	{ "reject", parse_rule_reject, true },
@@ -341,7 +346,12 @@ const struct parse_word parse_statements[] = {
 	{ "max-recipients", on_recipients, false },
 	{ "max-sessions", on_sessions, false },
 	{ "idle-timeout", on_idle, false },
-	{ "mta", on_mta, false },
+	{ "mta", parse_mta, false },
+	{ "limit", parse_limit, true },
+	{ "pki", parse_pki, true },
+	{ "trust-anchor", parse_trust_anchor, false },
+	{ "given", parse_given, true },
 	{ "run", on_run, false },
+	{ "rule-line", on_rule_line, true },
 };
 const size_t parse_statement_count = COUNT(parse_statements);

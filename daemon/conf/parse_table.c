@@ -18,7 +18,7 @@ skip_lines(struct parse *p)
 		parse_next(p);
 }
 
-/* Room for one more entry; sizes grow by doubling. */
+/* Sizes grow by doubling. */
 static void
 grow(struct conf_table *t)
 {
@@ -131,6 +131,7 @@ parse_table(struct parse *p, void *unused)
 	memset(t, 0, sizeof(*t));
 	t->name = name;
 	t->line = p->statement.line;
+	t->place = parse_place_text(&p->statement);
 	if (p->tok.kind == LEX_WORD)
 		return parse_file(p, "file:PATH or {", &t->path);
 	if (p->tok.kind != LEX_OPEN)

@@ -97,22 +97,52 @@ parse_name(struct parse *p, const char *what, char **name)
 	return parse_value(p, what, name);
 }
 
-bool
-parse_table_use(struct parse *p, char **name)
+struct parse_use *
+parse_use(struct parse *p, enum parse_named what, const char *name)
+{
+	struct parse_use *u;
+
+	p->uses = mem_rearray(p->uses, p->nuses + 1, sizeof(p->uses[0]));
+	u = &p->uses[p->nuses++];
+	memset(u, 0, sizeof(*u));
+	u->at = (struct parse_place){ p->tok.file, p->tok.line };
+	u->name = mem_strdup(name);
+	u->what = what;
+	return u;
+}
+
+char *
+parse_place_text(const struct parse_place *at)
+{
+	return mem_printf("%s:%u", at->file, at->line);
+}
+
+static bool
+use_table(struct parse *p, char **name, bool outgoing, bool secret)
 {
 	struct parse_use *u;
 
 	if (p->tok.kind != LEX_TABLE)
 		return parse_expected(p, "a table: <name>");
-	p->uses = mem_rearray(p->uses, p->nuses + 1, sizeof(p->uses[0]));
-	u = &p->uses[p->nuses++];
-	memset(u, 0, sizeof(*u));
-	u->at = (struct parse_place){ p->tok.file, p->tok.line };
-	u->name = mem_strdup(p->tok.text);
+	u = parse_use(p, PARSE_TABLE, p->tok.text);
+	u->outgoing = outgoing;
+	u->secret = secret;
 	free(*name);
 	*name = mem_strdup(p->tok.text);
 	parse_next(p);
 	return true;
+}
+
+bool
+parse_table_use(struct parse *p, char **name)
+{
+	return use_table(p, name, false, false);
+}
+
+bool
+parse_outgoing_use(struct parse *p, char **name, bool secret)
+{
+	return use_table(p, name, true, secret);
 }
 
 bool

@@ -14,10 +14,11 @@
 
 #include "daemon/conf/conf.h"
 #include "daemon/conf/lex.h"
+#include "daemon/conf/slice.h"
 #include "lib/base/buf.h"
 
-static int
-put_string(struct buf *b, const char *s)
+int
+slice_string(struct buf *b, const char *s)
 {
 	int bad = buf_puts(b, "\"");
 
@@ -29,13 +30,12 @@ put_string(struct buf *b, const char *s)
 	return bad | buf_puts(b, "\"");
 }
 
-/* " word "value"", or nothing without a value. */
-static int
-put_option(struct buf *b, const char *word, const char *value)
+int
+slice_option(struct buf *b, const char *word, const char *value)
 {
 	if (value == NULL)
 		return 0;
-	return buf_putf(b, " %s ", word) | put_string(b, value);
+	return buf_putf(b, " %s ", word) | slice_string(b, value);
 }
 
 static int
@@ -55,22 +55,22 @@ put_run(const struct conf *c, struct buf *b)
 static int
 put_hostname(const struct conf *c, struct buf *b)
 {
-	return buf_puts(b, "hostname ") | put_string(b, c->hostname) |
+	return buf_puts(b, "hostname ") | slice_string(b, c->hostname) |
 	    buf_puts(b, "\n");
 }
 
 static int
 put_spool(const struct conf *c, struct buf *b)
 {
-	return buf_puts(b, "spool ") | put_string(b, c->spool) |
+	return buf_puts(b, "spool ") | slice_string(b, c->spool) |
 	    buf_puts(b, "\n");
 }
 
 static int
 put_control(const struct conf *c, struct buf *b)
 {
-	return buf_puts(b, "control ") | put_string(b, c->control) |
-	    put_option(b, "group", c->control_group) | buf_puts(b, "\n");
+	return buf_puts(b, "control ") | slice_string(b, c->control) |
+	    slice_option(b, "group", c->control_group) | buf_puts(b, "\n");
 }
 
 /* The address without its port. */
@@ -102,8 +102,8 @@ put_listeners(const struct conf *c, struct buf *b)
 		l = &c->listeners[i];
 		bad |= buf_puts(b, "listen on ") | put_address(b, &l->addr) |
 		    buf_putf(b, " port %u", l->port) |
-		    put_option(b, "hostname", l->hostname) |
-		    put_option(b, "tag", l->tag) | buf_puts(b, "\n");
+		    slice_option(b, "hostname", l->hostname) |
+		    slice_option(b, "tag", l->tag) | buf_puts(b, "\n");
 	}
 	return bad;
 }
@@ -159,10 +159,11 @@ put_encryption(const struct conf *c, struct buf *b)
 	if (c->keyed && c->keys_path == NULL)
 		bad |= buf_puts(b, " given"); /* read from a slice */
 	if (c->keys_path != NULL)
-		bad |= buf_puts(b, " key file:") | put_string(b, c->keys_path);
+		bad |=
+		    buf_puts(b, " key file:") | slice_string(b, c->keys_path);
 	if (c->passphrase_path != NULL)
 		bad |= buf_puts(b, " passphrase file:") |
-		    put_string(b, c->passphrase_path);
+		    slice_string(b, c->passphrase_path);
 	return bad | buf_puts(b, "\n");
 }
 
@@ -204,72 +205,75 @@ put_resolvers(const struct conf *c, struct buf *b)
 }
 
 static int
-put_mta(const struct conf *c, struct buf *b)
+put_table(const struct conf_table *t, struct buf *b)
 {
-	return buf_putf(b, "mta max-per-host %u\n", c->mta_max_per_host);
+	size_t k;
+	int bad;
+
+	if (t->path == NULL && t->given)
+		return slice_given_table(t, true, b);
+	bad = buf_putf(b, "table %s ", t->name);
+	if (t->path != NULL)
+		return bad | buf_puts(b, "file:") | slice_string(b, t->path) |
+		    buf_puts(b, "\n");
+	bad |= buf_puts(b, "{\n");
+	for (k = 0; k < t->n; k++) {
+		bad |= buf_puts(b, "\t") | slice_string(b, t->keys[k]);
+		if (t->values[k] != NULL && t->values[k][0] != '\0')
+			bad |=
+			    buf_puts(b, " = ") | slice_string(b, t->values[k]);
+		bad |= buf_puts(b, ",\n");
+	}
+	return bad | buf_puts(b, "}\n");
 }
 
 static int
 put_tables(const struct conf *c, struct buf *b)
 {
-	const struct conf_table *t;
-	size_t i, k;
+	size_t i;
 	int bad = 0;
 
-	for (i = 0; i < c->ntables; i++) {
-		t = &c->tables[i];
-		bad |= buf_putf(b, "table %s ", t->name);
-		if (t->path != NULL) {
-			bad |= buf_puts(b, "file:") | put_string(b, t->path) |
-			    buf_puts(b, "\n");
-			continue;
-		}
-		bad |= buf_puts(b, "{\n");
-		for (k = 0; k < t->n; k++) {
-			bad |= buf_puts(b, "\t") | put_string(b, t->keys[k]);
-			if (t->values[k] != NULL && t->values[k][0] != '\0')
-				bad |= buf_puts(b, " = ") |
-				    put_string(b, t->values[k]);
-			bad |= buf_puts(b, ",\n");
-		}
-		bad |= buf_puts(b, "}\n");
-	}
+	for (i = 0; i < c->ntables; i++)
+		bad |= put_table(&c->tables[i], b);
 	return bad;
 }
 
-/* relay [via URL] | deliver to KIND [PATH] [owner USER], and ttl. */
+/* Of those that hold passwords the names alone. */
+static int
+put_open_tables(const struct conf *c, struct buf *b)
+{
+	size_t i;
+	int bad = 0;
+
+	for (i = 0; i < c->ntables; i++)
+		if (c->tables[i].secret)
+			bad |= slice_given_table(&c->tables[i], false, b);
+		else
+			bad |= put_table(&c->tables[i], b);
+	return bad;
+}
+
+/* relay with its options | deliver to KIND [PATH] [owner USER], and ttl. */
 static int
 put_action(struct buf *b, const struct conf_action *a)
 {
-	const char *host = a->via_host;
-	char url[300];
 	int bad = 0;
 
 	switch (a->kind) {
 	case CONF_RELAY:
-		bad |= buf_puts(b, "relay");
-		if (host == NULL)
-			break;
-		/* An IPv4 address needs no brackets. */
-		if (host[0] == '[' && strchr(host, ':') == NULL)
-			snprintf(url, sizeof(url), "smtp://%.*s:%u",
-			    (int)strlen(host) - 2, host + 1, a->via_port);
-		else
-			snprintf(url, sizeof(url), "smtp://%s:%u", host,
-			    a->via_port);
-		bad |= put_option(b, "via", url);
+		bad |= slice_relay(&a->relay, b);
 		break;
 	case CONF_MAILDIR:
 		bad |= buf_puts(b, "deliver to") |
-		    put_option(b, "maildir", a->path);
+		    slice_option(b, "maildir", a->path);
 		break;
 	case CONF_MBOX:
 		bad |= buf_puts(b, "deliver to mbox");
 		if (a->path != NULL)
-			bad |= buf_puts(b, " ") | put_string(b, a->path);
+			bad |= buf_puts(b, " ") | slice_string(b, a->path);
 		break;
 	}
-	bad |= put_option(b, "owner", a->owner);
+	bad |= slice_option(b, "owner", a->owner);
 	if (a->ttl != 0)
 		bad |= buf_putf(b, " ttl %u", a->ttl);
 	return bad;
@@ -286,7 +290,7 @@ put_actions(const struct conf *c, struct buf *b, bool relay, bool deliver)
 		a = &c->actions[i];
 		if (a->kind == CONF_RELAY ? !relay : !deliver)
 			continue;
-		bad |= buf_puts(b, "action ") | put_string(b, a->name) |
+		bad |= buf_puts(b, "action ") | slice_string(b, a->name) |
 		    buf_puts(b, " ") | put_action(b, a) | buf_puts(b, "\n");
 	}
 	return bad;
@@ -305,7 +309,7 @@ put_from(struct buf *b, const struct conf_rule *r)
 	case CONF_FROM_TABLE:
 		return bad | buf_putf(b, "<%s>", r->from_what);
 	case CONF_FROM_CIDR:
-		return bad | put_string(b, r->from_what);
+		return bad | slice_string(b, r->from_what);
 	}
 	return -1;
 }
@@ -319,7 +323,7 @@ put_sender(struct buf *b, const struct conf_rule *r)
 		return buf_puts(b, r->sender_not ? " sender ! " : " sender ") |
 		    buf_puts(b, r->sender);
 	return buf_puts(b, r->sender_not ? " sender ! " : " sender ") |
-	    put_string(b, r->sender);
+	    slice_string(b, r->sender);
 }
 
 static int
@@ -334,7 +338,7 @@ put_for(struct buf *b, const struct conf_rule *r)
 		return bad | buf_puts(b, "local");
 	case CONF_FOR_DOMAIN:
 		return bad | buf_puts(b, "domain ") |
-		    put_string(b, r->dest_what);
+		    slice_string(b, r->dest_what);
 	case CONF_FOR_TABLE:
 		return bad | buf_putf(b, "domain <%s>", r->dest_what);
 	}
@@ -356,23 +360,40 @@ put_users(struct buf *b, const struct conf_rule *r)
 }
 
 static int
+put_rule(const struct conf *c, struct buf *b, const struct conf_rule *r)
+{
+	int bad = buf_puts(b, r->accept ? "accept" : "reject") |
+	    put_from(b, r) | put_sender(b, r) | put_for(b, r);
+
+	if (r->aliases != NULL)
+		bad |= buf_putf(b, " alias <%s>", r->aliases);
+	if (r->accept)
+		bad |= put_users(b, r) |
+		    slice_option(b, "action", c->actions[r->action].name);
+	return bad;
+}
+
+static int
 put_rules(const struct conf *c, struct buf *b)
 {
-	const struct conf_rule *r;
 	size_t i;
 	int bad = 0;
 
-	for (i = 0; i < c->nrules; i++) {
-		r = &c->rules[i];
-		bad |= buf_puts(b, r->accept ? "accept" : "reject") |
-		    put_from(b, r) | put_sender(b, r) | put_for(b, r);
-		if (r->aliases != NULL)
-			bad |= buf_putf(b, " alias <%s>", r->aliases);
-		if (r->accept)
-			bad |= put_users(b, r) |
-			    put_option(b, "action", c->actions[r->action].name);
-		bad |= buf_puts(b, "\n");
-	}
+	for (i = 0; i < c->nrules; i++)
+		bad |= put_rule(c, b, &c->rules[i]) | buf_puts(b, "\n");
+	return bad;
+}
+
+/* A role names a rule by its line in the administrator's file. */
+static int
+put_lined_rules(const struct conf *c, struct buf *b)
+{
+	size_t i;
+	int bad = 0;
+
+	for (i = 0; i < c->nrules; i++)
+		bad |= buf_putf(b, "rule-line %u\n", c->rules[i].line) |
+		    put_rule(c, b, &c->rules[i]) | buf_puts(b, "\n");
 	return bad;
 }
 
@@ -417,12 +438,21 @@ static const struct {
 	{ BIT(ROLE_SPOOLER), put_given },
 	{ ONLY(BIT(ROLE_SCHEDULER) | BIT(ROLE_SPOOLER)), put_retry },
 	{ ONLY(BIT(ROLE_DNS)), put_resolvers },
-	{ ONLY(BIT(ROLE_MTA)), put_mta },
-	{ ONLY(BIT(ROLE_LOOKUP)), put_tables },
+	{ ONLY(BIT(ROLE_DNS)), slice_trust_anchor },
+	{ BIT(ROLE_DNS), slice_given_anchor },
+	{ BIT(ROLE_PARENT), put_tables },
+	{ BIT(ROLE_LOOKUP), put_open_tables },
+	{ BIT(ROLE_MTA), slice_outgoing_tables },
+	{ BIT(ROLE_SPOOLER), slice_table_names },
+	{ ONLY(BIT(ROLE_MTA)), slice_limits },
+	{ ONLY(BIT(ROLE_LOOKUP) | BIT(ROLE_SPOOLER) | BIT(ROLE_MTA)),
+	    slice_pkis },
 	{ ONLY(BIT(ROLE_MTA)), put_relays },
 	{ ONLY(BIT(ROLE_MDA)), put_delivers },
 	{ ONLY(BIT(ROLE_LOOKUP) | BIT(ROLE_SPOOLER)), put_all_actions },
-	{ ONLY(BIT(ROLE_LOOKUP)), put_rules },
+	{ BIT(ROLE_PARENT), put_rules },
+	{ BIT(ROLE_LOOKUP), put_lined_rules },
+	{ BIT(ROLE_MTA), slice_given_texts },
 };
 
 int
@@ -449,6 +479,18 @@ conf_action_text(const struct conf_action *a, char *dst, size_t size)
 	struct buf *b = buf_new(3 * LEX_WORD_MAX);
 
 	put_action(b, a);
+	snprintf(dst, size, "%s", buf_text(b));
+	buf_free(b);
+	return dst;
+}
+
+const char *
+conf_rule_text(
+    const struct conf *c, const struct conf_rule *r, char *dst, size_t size)
+{
+	struct buf *b = buf_new(8 * LEX_WORD_MAX);
+
+	put_rule(c, b, r);
 	snprintf(dst, size, "%s", buf_text(b));
 	buf_free(b);
 	return dst;

@@ -123,6 +123,7 @@ etc_host(const struct etc *e, const char *name, struct name_host *h)
 
 	memset(h, 0, sizeof(*h));
 	h->name = name;
+	h->base = h->text = "";
 	for (i = 0; i < e->nentries && h->n < NAME_ADDRESSES; i++) {
 		if (strcmp(e->entries[i].name, name) != 0)
 			continue;

@@ -2,9 +2,7 @@
 
 #include <sys/queue.h>
 
-#include <arpa/inet.h>
 #include <event2/event.h>
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +10,9 @@
 #include <unbound-event.h>
 #include <unbound.h>
 
+#include "daemon/dns/context.h"
 #include "daemon/dns/etc.h"
+#include "daemon/dns/finding.h"
 #include "daemon/dns/packet.h"
 #include "lib/base/hmap.h"
 #include "lib/base/ident.h"
@@ -24,6 +24,7 @@
 #define RCODE_NXDOMAIN 3
 #define RCODE_REFUSED 5
 #define BOGUS 1
+#define SECURE 2
 
 /* One look-up. unbound always calls back, so it outlives a question that gave
  * up: then question is NULL. */
@@ -32,7 +33,7 @@ struct lookup {
 	struct resolver *resolver;
 	struct question *question;
 	enum packet_type type;
-	uint16_t host; /* whose addresses */
+	uint16_t host; /* whom it is about */
 };
 
 struct waiter {
@@ -44,16 +45,18 @@ struct question {
 	TAILQ_ENTRY(question) entry;
 	struct resolver *resolver;
 	enum name_kind kind;
-	char name[256];
+	uint16_t port;
+	char name[PACKET_NAME];
 	uint64_t key;
 	struct waiter *waiters;
 	struct event *deadline;
 	unsigned running; /* look-ups, and one while they are started */
 	bool temporary; /* some look-up failed for now */
 	bool null_mx;
-	char text[320];
-	struct packet_mx *mx; /* hosts to be asked for, sorted */
-	struct name_host *hosts; /* with what was found */
+	bool secure; /* the MX, or that there are none */
+	char text[FINDING_TEXT];
+	struct finding *findings; /* of each host, the best first */
+	unsigned *families; /* of addresses that have not come, of each host */
 	uint16_t n;
 };
 
@@ -61,6 +64,8 @@ struct resolver {
 	struct event_base *base;
 	const struct etc *etc;
 	struct ub_ctx *ctx;
+	bool validates; /* there is a trust anchor */
+	bool forwards; /* to servers that resolve for us */
 	struct timeval deadline;
 	void (*fn)(void *, uint32_t, const struct resolver_answer *);
 	void *arg;
@@ -83,20 +88,29 @@ forget_lookups(struct question *q)
 static void
 clear_findings(struct question *q)
 {
-	free(q->mx);
-	free(q->hosts);
-	q->mx = NULL;
-	q->hosts = NULL;
+	uint16_t i;
+
+	for (i = 0; i < q->n; i++)
+		finding_clear(&q->findings[i]);
+	free(q->findings);
+	free(q->families);
+	q->findings = NULL;
+	q->families = NULL;
 	q->n = 0;
-	q->temporary = q->null_mx = false;
+	q->temporary = q->null_mx = q->secure = false;
 	q->text[0] = '\0';
 }
 
 static void
-finish(struct question *q, enum name_status status, const char *text)
+finish(struct question *q, enum name_status status, const char *text,
+    const struct name_host *hosts, uint16_t n)
 {
 	struct resolver *r = q->resolver;
-	struct resolver_answer a = { .status = status, .text = text };
+	struct resolver_answer a = { .status = status,
+		.secure = q->secure,
+		.text = text,
+		.hosts = hosts,
+		.n = n };
 	struct waiter *w;
 
 	TAILQ_REMOVE(&r->questions, q, entry);
@@ -105,13 +119,10 @@ finish(struct question *q, enum name_status status, const char *text)
 		hmap_del(r->by_key, q->key);
 	if (q->running > 0)
 		forget_lookups(q);
-	if (status == NAME_FOUND) {
-		a.hosts = q->hosts;
-		a.n = q->n;
-	}
-	log_debug("event=name name=%s kind=%s status=%d hosts=%u text=\"%s\"",
-	    q->name, q->kind == NAME_MX ? "mx" : "address", (int)status, a.n,
-	    text);
+	log_debug("event=name name=%s kind=%s status=%d secure=%d hosts=%u "
+		  "text=\"%s\"",
+	    q->name, q->kind == NAME_MX ? "mx" : "address", (int)status,
+	    a.secure, a.n, text);
 	while ((w = q->waiters) != NULL) {
 		q->waiters = w->next;
 		r->fn(r->arg, w->ticket, &a);
@@ -122,47 +133,65 @@ finish(struct question *q, enum name_status status, const char *text)
 	free(q);
 }
 
-/* Hosts without an address are of no use. */
+/* Hosts without an address are of no use: why is told when there are no
+ * others. */
 static void
-drop_empty(struct question *q)
+weigh(struct question *q, struct name_host *hosts, uint16_t *n)
 {
-	uint16_t i, kept = 0;
+	const struct finding *f;
+	uint16_t i;
 
-	for (i = 0; i < q->n; i++)
-		if (q->hosts[i].n > 0)
-			q->hosts[kept++] = q->hosts[i];
-	q->n = kept;
+	*n = 0;
+	for (i = 0; i < q->n; i++) {
+		f = &q->findings[i];
+		if (f->host.n > 0) {
+			hosts[(*n)++] = f->host;
+		} else if (f->troubled) {
+			q->temporary = true;
+			snprintf(q->text, sizeof(q->text), "%s", f->text);
+		} else if (f->missing && q->n == 1) {
+			snprintf(q->text, sizeof(q->text), "%s does not exist",
+			    f->name);
+		}
+	}
+	if (q->kind == NAME_ADDRESS)
+		q->secure = *n > 0 && hosts[0].secure;
 }
 
 static void
 conclude(struct question *q)
 {
-	drop_empty(q);
-	if (q->n > 0) {
-		finish(q, NAME_FOUND, "");
-		return;
+	struct name_host *hosts = mem_zarray(q->n + 1u, sizeof(*hosts));
+	uint16_t n;
+
+	weigh(q, hosts, &n);
+	if (n > 0) {
+		finish(q, NAME_FOUND, "", hosts, n);
+	} else if (q->temporary) {
+		finish(q, NAME_TEMPORARY, q->text, NULL, 0);
+	} else if (q->null_mx) {
+		finish(q, NAME_NULL_MX, "the domain takes no mail (null MX)",
+		    NULL, 0);
+	} else {
+		if (q->text[0] == '\0')
+			snprintf(q->text, sizeof(q->text), "%s has no address",
+			    q->name);
+		finish(q, NAME_NONE, q->text, NULL, 0);
 	}
-	if (q->temporary) {
-		finish(q, NAME_TEMPORARY, q->text);
-		return;
-	}
-	if (q->null_mx) {
-		finish(q, NAME_NULL_MX, "the domain takes no mail (null MX)");
-		return;
-	}
-	if (q->text[0] == '\0')
-		snprintf(
-		    q->text, sizeof(q->text), "%s has no address", q->name);
-	finish(q, NAME_NONE, q->text);
+	free(hosts);
 }
 
 static void on_found(void *arg, int rcode, void *packet, int len, int security,
     char *why, int limited);
 
+static void take(
+    struct question *q, const struct lookup *l, const struct found *found);
+
 static void
 start_lookup(
     struct question *q, const char *name, enum packet_type type, uint16_t host)
 {
+	struct found failure = { .status = FOUND_TROUBLE };
 	struct resolver *r = q->resolver;
 	struct lookup *l = mem_zalloc(sizeof(*l));
 	int failed;
@@ -179,27 +208,30 @@ start_lookup(
 		return;
 	log_debug(
 	    "event=lookup name=%s error=\"%s\"", name, ub_strerror(failed));
+	failure.text = ub_strerror(failed);
 	TAILQ_REMOVE(&r->lookups, l, entry);
+	take(q, l, &failure);
 	free(l);
 	q->running--;
-	q->temporary = true;
-	snprintf(q->text, sizeof(q->text), "%s: %s", name, ub_strerror(failed));
 }
 
 /* Asks for both families of every host, all at once. */
 static void
-start_addresses(struct question *q)
+start_addresses(struct question *q, const struct packet_mx *mx, uint16_t n)
 {
 	uint16_t i;
 
-	q->hosts = mem_zarray(q->n, sizeof(*q->hosts));
-	for (i = 0; i < q->n; i++) {
-		q->hosts[i].preference = q->mx[i].preference;
-		q->hosts[i].name = q->mx[i].name;
+	q->findings = mem_zarray(n, sizeof(*q->findings));
+	q->families = mem_zarray(n, sizeof(*q->families));
+	q->n = n;
+	for (i = 0; i < n; i++) {
+		finding_init(
+		    &q->findings[i], mx[i].name, mx[i].preference, q->port);
+		q->families[i] = 2;
 	}
-	for (i = 0; i < q->n; i++) {
-		start_lookup(q, q->mx[i].name, PACKET_AAAA, i);
-		start_lookup(q, q->mx[i].name, PACKET_A, i);
+	for (i = 0; i < n; i++) {
+		start_lookup(q, mx[i].name, PACKET_AAAA, i);
+		start_lookup(q, mx[i].name, PACKET_A, i);
 	}
 }
 
@@ -208,10 +240,10 @@ start_addresses(struct question *q)
 static void
 start_itself(struct question *q)
 {
-	q->mx = mem_zarray(1, sizeof(*q->mx));
-	snprintf(q->mx[0].name, sizeof(q->mx[0].name), "%s", q->name);
-	q->n = 1;
-	start_addresses(q);
+	struct packet_mx mx = { 0 };
+
+	snprintf(mx.name, sizeof(mx.name), "%s", q->name);
+	start_addresses(q, &mx, 1);
 }
 
 static int
@@ -245,72 +277,84 @@ order(struct packet_mx *mx, size_t n)
 }
 
 static void
-take_mx(struct question *q, const void *packet, size_t len)
+fail(struct question *q, const char *why)
 {
+	q->temporary = true;
+	snprintf(q->text, sizeof(q->text), "MX of %s: %s", q->name, why);
+}
+
+static void
+take_mx(struct question *q, const struct found *found)
+{
+	struct packet_mx *mx;
 	int i, n, kept = 0;
 
-	q->mx = mem_zarray(NAME_HOSTS, sizeof(*q->mx));
-	n = packet_mx(packet, len, q->mx, NAME_HOSTS);
-	if (n == -1) {
-		q->temporary = true;
-		snprintf(q->text, sizeof(q->text),
-		    "MX of %s: the answer cannot be read", q->name);
+	if (found->status == FOUND_TROUBLE) {
+		fail(q, found->text);
 		return;
 	}
-	if (n == 0) {
-		clear_findings(q);
-		start_itself(q);
+	q->secure = found->secure;
+	if (found->status == FOUND_NOTHING) {
+		snprintf(
+		    q->text, sizeof(q->text), "%s does not exist", q->name);
 		return;
 	}
+	mx = mem_zarray(NAME_HOSTS, sizeof(*mx));
+	n = packet_mx(found->packet, found->len, mx, NAME_HOSTS);
 	/* The root among others means nothing (RFC 7505 section 3). */
 	for (i = 0; i < n; i++)
-		if (q->mx[i].name[0] != '\0')
-			q->mx[kept++] = q->mx[i];
-	if (kept == 0) {
+		if (mx[i].name[0] != '\0')
+			mx[kept++] = mx[i];
+	if (n == -1) {
+		fail(q, "the answer cannot be read");
+	} else if (n == 0) {
+		start_itself(q);
+	} else if (kept == 0) {
 		q->null_mx = true;
-		return;
+	} else {
+		order(mx, (size_t)kept);
+		start_addresses(q, mx, (uint16_t)kept);
 	}
-	order(q->mx, (size_t)kept);
-	q->n = (uint16_t)kept;
-	start_addresses(q);
+	free(mx);
 }
 
 static void
-take_addresses(
-    struct question *q, const struct lookup *l, const void *packet, size_t len)
+take(struct question *q, const struct lookup *l, const struct found *found)
 {
-	struct name_host *h = &q->hosts[l->host];
-	uint8_t found[NAME_ADDRESSES][16];
-	int i, n;
+	struct finding *f;
+	char name[PACKET_NAME];
+	enum packet_type type;
 
-	memset(found, 0, sizeof(found));
-	n = packet_addresses(
-	    packet, len, l->type, found, (size_t)(NAME_ADDRESSES - h->n));
-	if (n == -1)
-		q->temporary = true;
-	for (i = 0; i < n; i++) {
-		h->addresses[h->n].family = l->type == PACKET_A ? 4 : 6;
-		memcpy(h->addresses[h->n].octets, found[i], 16);
-		h->n++;
-	}
-}
-
-static void
-take_error(struct question *q, const struct lookup *l, int rcode)
-{
-	const char *what = l->type == PACKET_MX ? "MX" : "address";
-	const char *name = l->type == PACKET_MX ? q->name : q->mx[l->host].name;
-
-	if (rcode == RCODE_NXDOMAIN) {
-		/* One host of many that does not exist is only left out. */
-		if (l->type == PACKET_MX || q->n == 1)
-			snprintf(q->text, sizeof(q->text), "%s does not exist",
-			    name);
+	if (l->type == PACKET_MX) {
+		take_mx(q, found);
 		return;
 	}
-	q->temporary = true;
-	snprintf(q->text, sizeof(q->text), "%s of %s: %s", what, name,
-	    rcode == RCODE_REFUSED ? "refused" : "no name server could answer");
+	f = &q->findings[l->host];
+	if (l->type == PACKET_A || l->type == PACKET_AAAA) {
+		finding_address(f, l->type, found);
+		if (--q->families[l->host] > 0)
+			return;
+	} else {
+		finding_take(f, found);
+	}
+	if (finding_next(f, q->resolver->validates, name, &type))
+		start_lookup(q, name, type, l->host);
+}
+
+/* What unbound says is wrong, for people. A server on the way that drops
+ * signatures is the likely cause of those that are missing. */
+static void
+explain(const struct resolver *r, const char *why, char text[FINDING_TEXT])
+{
+	bool lacking = why != NULL &&
+	    (strstr(why, "no signatures") != NULL ||
+		strstr(why, "no DNSSEC records") != NULL);
+
+	snprintf(text, FINDING_TEXT, "DNSSEC: bogus%s%s%s",
+	    why != NULL && why[0] != '\0' ? ": " : "", why != NULL ? why : "",
+	    lacking && r->forwards
+		? " (the resolver may not pass signatures on)"
+		: "");
 }
 
 static void
@@ -319,22 +363,33 @@ on_found(void *arg, int rcode, void *packet, int len, int security, char *why,
 {
 	struct lookup *l = arg;
 	struct question *q = l->question;
+	char text[FINDING_TEXT];
+	struct found found = { .secure = security == SECURE,
+		.text = text,
+		.packet = packet,
+		.len = len > 0 ? (size_t)len : 0 };
 
-	(void)why;
 	(void)limited;
 	TAILQ_REMOVE(&l->resolver->lookups, l, entry);
 	if (q == NULL) {
 		free(l);
 		return;
 	}
+	text[0] = '\0';
 	if (rcode == 0)
-		rcode = packet_rcode(packet, (size_t)len);
-	if (rcode != 0 || security == BOGUS)
-		take_error(q, l, rcode);
-	else if (l->type == PACKET_MX)
-		take_mx(q, packet, (size_t)len);
-	else
-		take_addresses(q, l, packet, (size_t)len);
+		rcode = packet_rcode(packet, found.len);
+	if (security == BOGUS) {
+		found.status = FOUND_TROUBLE;
+		explain(l->resolver, why, text);
+	} else if (rcode == RCODE_NXDOMAIN) {
+		found.status = FOUND_NOTHING;
+	} else if (rcode != 0) {
+		found.status = FOUND_TROUBLE;
+		snprintf(text, sizeof(text), "%s",
+		    rcode == RCODE_REFUSED ? "refused"
+					   : "no name server could answer");
+	}
+	take(q, l, &found);
 	free(l);
 	q->running--;
 	if (q->running == 0)
@@ -358,6 +413,7 @@ static void
 on_deadline(evutil_socket_t fd, short what, void *arg)
 {
 	struct question *q = arg;
+	uint16_t i;
 
 	(void)fd;
 	(void)what;
@@ -366,6 +422,8 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
 		snprintf(q->text, sizeof(q->text),
 		    "%s of %s: no answer in time",
 		    q->kind == NAME_MX ? "MX" : "address", q->name);
+	for (i = 0; i < q->n; i++)
+		finding_expire(&q->findings[i], q->resolver->validates);
 	conclude(q);
 }
 
@@ -387,53 +445,6 @@ resolver_new(struct event_base *base, const struct etc *etc,
 	TAILQ_INIT(&r->lookups);
 	r->by_key = hmap_new();
 	return r;
-}
-
-static int
-set(struct ub_ctx *ctx, const char *option, const char *value)
-{
-	return ub_ctx_set_option(ctx, option, value);
-}
-
-/* A context that needs no file and validates nothing: there is no trust
- * anchor yet, and nobody who would use what it proves. */
-static struct ub_ctx *
-make_context(struct event_base *base)
-{
-	struct ub_ctx *ctx = ub_ctx_create_event(base);
-
-	if (ctx == NULL)
-		return NULL;
-	if (set(ctx, "module-config:", "iterator") != 0 ||
-	    set(ctx, "do-not-query-localhost:", "no") != 0 ||
-	    set(ctx, "outgoing-range:", "256") != 0 ||
-	    set(ctx, "num-queries-per-thread:", "1024") != 0 ||
-	    set(ctx, "msg-cache-size:", "4m") != 0 ||
-	    set(ctx, "rrset-cache-size:", "8m") != 0) {
-		ub_ctx_delete(ctx);
-		return NULL;
-	}
-	ub_ctx_debugout(ctx, NULL);
-	return ctx;
-}
-
-static int
-forward(struct ub_ctx *ctx, const struct sockaddr_storage *ss)
-{
-	char text[INET6_ADDRSTRLEN], server[INET6_ADDRSTRLEN + 8];
-	const struct sockaddr_in6 *six = (const void *)ss;
-	const struct sockaddr_in *four = (const void *)ss;
-	uint16_t port;
-
-	if (ss->ss_family == AF_INET) {
-		inet_ntop(AF_INET, &four->sin_addr, text, sizeof(text));
-		port = ntohs(four->sin_port);
-	} else {
-		inet_ntop(AF_INET6, &six->sin6_addr, text, sizeof(text));
-		port = ntohs(six->sin6_port);
-	}
-	snprintf(server, sizeof(server), "%s@%u", text, port == 0 ? 53 : port);
-	return ub_ctx_set_fwd(ctx, server);
 }
 
 /* What runs is asked anew of ctx; the old one never calls back. */
@@ -460,35 +471,25 @@ replace_context(struct resolver *r, struct ub_ctx *ctx)
 }
 
 int
-resolver_servers(
-    struct resolver *r, const struct sockaddr_storage *servers, size_t n)
+resolver_servers(struct resolver *r, const struct sockaddr_storage *servers,
+    size_t n, const char *anchor, char why[CONTEXT_WHY])
 {
-	struct ub_ctx *ctx = make_context(r->base);
-	const char *server;
-	size_t i;
+	struct ub_ctx *ctx =
+	    context_new(r->base, r->etc, servers, n, anchor, why);
 
 	if (ctx == NULL)
 		return -1;
-	for (i = 0; i < n; i++)
-		if (forward(ctx, &servers[i]) != 0)
-			goto fail;
-	for (i = 0; n == 0 && (server = etc_server(r->etc, i)) != NULL; i++)
-		if (ub_ctx_set_fwd(ctx, server) != 0)
-			goto fail;
-	/* unbound would answer for it by itself; whether it exists is for the
-	 * servers to say. The last step, for it makes the context final. */
-	(void)ub_ctx_zone_remove(ctx, "test.");
+	r->validates = anchor != NULL;
+	r->forwards = n > 0 || etc_server(r->etc, 0) != NULL;
 	replace_context(r, ctx);
 	return 0;
-fail:
-	ub_ctx_delete(ctx);
-	return -1;
 }
 
 static uint64_t
-key_of(enum name_kind kind, const char *name)
+key_of(const struct name_ask *ask, const char *name)
 {
-	return hmap_hash(name, strlen(name)) + (uint64_t)kind;
+	return hmap_hash(name, strlen(name)) + (uint64_t)ask->kind +
+	    ((uint64_t)ask->port << 1);
 }
 
 static void
@@ -516,29 +517,30 @@ from_hosts(struct resolver *r, const char *name, uint32_t ticket)
 }
 
 void
-resolver_ask(
-    struct resolver *r, enum name_kind kind, const char *name, uint32_t ticket)
+resolver_ask(struct resolver *r, const struct name_ask *ask)
 {
 	struct question *q;
-	char lower[256];
+	char lower[PACKET_NAME];
 	uint64_t key;
 
-	snprintf(lower, sizeof(lower), "%s", name);
+	snprintf(lower, sizeof(lower), "%s", ask->name);
 	text_lower(lower);
-	if (kind == NAME_ADDRESS && from_hosts(r, lower, ticket))
+	if (ask->kind == NAME_ADDRESS && from_hosts(r, lower, ask->ticket))
 		return;
-	key = key_of(kind, lower);
+	key = key_of(ask, lower);
 	q = hmap_get(r->by_key, key);
-	if (q != NULL && q->kind == kind && strcmp(q->name, lower) == 0) {
-		wait_for(q, ticket);
+	if (q != NULL && q->kind == ask->kind && q->port == ask->port &&
+	    strcmp(q->name, lower) == 0) {
+		wait_for(q, ask->ticket);
 		return;
 	}
 	q = mem_zalloc(sizeof(*q));
 	q->resolver = r;
-	q->kind = kind;
+	q->kind = ask->kind;
+	q->port = ask->port;
 	q->key = key;
 	memcpy(q->name, lower, sizeof(q->name));
-	wait_for(q, ticket);
+	wait_for(q, ask->ticket);
 	TAILQ_INSERT_TAIL(&r->questions, q, entry);
 	r->count++;
 	hmap_put(r->by_key, key, q);

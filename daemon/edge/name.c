@@ -2,6 +2,10 @@
 
 #include <string.h>
 
+#include "lib/proto/frame.h"
+
+#define ROOM_FOR_HEAD 1024 /* of an answer, before its hosts */
+
 void
 name_ask_put(struct buf *b, const struct name_ask *m)
 {
@@ -72,6 +76,24 @@ name_host_put(struct buf *b, const struct name_host *h)
 		pack_u8(b, h->records[i].matching);
 		pack_bytes(b, h->records[i].data, h->records[i].len);
 	}
+}
+
+uint16_t
+name_hosts_fit(const struct name_host *hosts, uint16_t n)
+{
+	struct buf *scratch = buf_new(FRAME_MAX);
+	size_t room = FRAME_MAX - ROOM_FOR_HEAD;
+	uint16_t i;
+
+	for (i = 0; i < n; i++) {
+		buf_reset(scratch);
+		name_host_put(scratch, &hosts[i]);
+		if (buf_len(scratch) > room)
+			break;
+		room -= buf_len(scratch);
+	}
+	buf_free(scratch);
+	return i;
 }
 
 static void

@@ -25,7 +25,7 @@ enum name_kind {
 struct name_ask {
 	uint32_t ticket;
 	enum name_kind kind;
-	uint16_t port; /* TLSA records are asked for with it (RFC 7672) */
+	uint16_t port; /* TLSA records are asked for with it; 0: 25 */
 	const char *name;
 };
 
@@ -82,6 +82,10 @@ void name_answer_put(struct buf *b, const struct name_answer *m);
 /* Leaves the unpacker at the hosts: name_host_get() m->n times, then
  * unpack_done(). */
 int name_answer_get(struct unpack *u, struct name_answer *m);
+/* How many of the hosts one answer holds: a hundred ordinary ones, but not as
+ * many with certificates as TLSA records. No record is left out, for that may
+ * be the one that matches: the last hosts are. One always fits. */
+uint16_t name_hosts_fit(const struct name_host *hosts, uint16_t n);
 void name_host_put(struct buf *b, const struct name_host *h);
 int name_host_get(struct unpack *u, struct name_host *h);
 

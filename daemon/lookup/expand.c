@@ -5,8 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "daemon/conf/lines.h"
 #include "daemon/edge/ask.h"
-#include "daemon/lookup/lines.h"
 #include "lib/base/hmap.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"

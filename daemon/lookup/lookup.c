@@ -2,9 +2,10 @@
 
 #include <stdlib.h>
 
+#include "daemon/conf/network.h"
 #include "daemon/edge/ask.h"
+#include "daemon/lookup/dryrun.h"
 #include "daemon/lookup/expand.h"
-#include "daemon/lookup/network.h"
 #include "daemon/lookup/table.h"
 #include "daemon/lookup/user.h"
 #include "daemon/proc/answer.h"
@@ -102,14 +103,25 @@ trace_answer(const struct ask_rcpt *q, const struct expand *e)
 	    expand_reply(expand_result(e)));
 }
 
-static int
-answer(struct lookup *l, struct message *m, enum role who)
+/* The world as it is now. */
+static struct expand_world
+world_of(struct lookup *l)
 {
-	const struct expand_world world = {
+	const struct expand_world w = {
 		.rules = { l->conf, l->own, l->nown, has, has_address, l },
 		.alias = alias,
 		.user = user,
 	};
+
+	l->now = mono_ms();
+	tables_now(l->tables, l->now);
+	return w;
+}
+
+static int
+answer(struct lookup *l, struct message *m, enum role who)
+{
+	struct expand_world world;
 	struct peer *peer = proc_peer(l->proc, who);
 	struct ask_answer a = { .verdict = ASK_ACCEPT };
 	struct ask_rcpt q;
@@ -118,8 +130,7 @@ answer(struct lookup *l, struct message *m, enum role who)
 
 	if (ask_rcpt_get(&m->body, &q) == -1)
 		return -1;
-	l->now = mono_ms();
-	tables_now(l->tables, l->now);
+	world = world_of(l);
 	e = expand_run(&world, q.client, q.sender, q.recipient);
 	trace_answer(&q, e);
 	l->lookups++;
@@ -154,6 +165,20 @@ on_spooler_ask(void *arg, struct message *m)
 	return answer(arg, m, ROLE_SPOOLER);
 }
 
+static int
+on_explain(
+    void *arg, struct answer *a, const struct query_ask *q, struct unpack *args)
+{
+	struct expand_world world = world_of(arg);
+
+	dryrun_answer(&world, a, q, args);
+	return 0;
+}
+
+static const struct answer_entry answers[] = {
+	{ QUERY_EXPLAIN_RULE, on_explain },
+};
+
 static void *
 prepare(struct proc *p, const struct conf *conf)
 {
@@ -182,6 +207,8 @@ start(void *arg)
 {
 	struct lookup *l = arg;
 
+	answer_register(
+	    l->proc, answers, sizeof(answers) / sizeof(answers[0]), l);
 	answer_counter(l->proc, "lookups", &l->lookups);
 	answer_counter(l->proc, "rejects", &l->rejects);
 	answer_counter(l->proc, "tempfails", &l->tempfails);

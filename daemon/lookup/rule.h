@@ -13,7 +13,7 @@
 #include <stddef.h>
 
 #include "daemon/conf/conf.h"
-#include "daemon/lookup/network.h"
+#include "daemon/conf/network.h"
 
 enum rule_result {
 	RULE_NO,

@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #include "daemon/conf/conf.h"
-#include "daemon/lookup/network.h"
+#include "daemon/conf/network.h"
 
 #define TABLE_FILE_MAX (64u << 20)
 

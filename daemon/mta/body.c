@@ -10,7 +10,8 @@ body_init(struct body *b)
 {
 	memset(b, 0, sizeof(*b));
 	b->held = evbuffer_new();
-	if (b->held == NULL)
+	b->chunk = evbuffer_new();
+	if (b->held == NULL || b->chunk == NULL)
 		fatal("out of memory: a body");
 }
 
@@ -18,15 +19,17 @@ void
 body_free(struct body *b)
 {
 	evbuffer_free(b->held);
+	evbuffer_free(b->chunk);
 }
 
 void
-body_start(struct body *b, struct evbuffer *out)
+body_start(struct body *b, struct evbuffer *out, bool chunks)
 {
 	evbuffer_drain(b->held, evbuffer_get_length(b->held));
-	stuff_init(&b->stuff);
+	stuff_init(&b->stuff, chunks);
 	b->out = out;
 	b->asked = b->got = 0;
+	b->chunks = 0;
 	b->open = b->last = b->ended = false;
 }
 
@@ -48,17 +51,37 @@ body_wants(struct body *b, uint64_t *offset)
 static void
 put_octets(void *arg, const void *octets, size_t n)
 {
-	if (evbuffer_add(arg, octets, n) == -1)
+	/* Adding nothing would leave an empty chain behind. */
+	if (n > 0 && evbuffer_add(arg, octets, n) == -1)
 		fatal("out of memory: a body");
 }
 
-static void
-end(struct body *b)
+/* Where octets go: straight out, or to the chunk whose size must be known. */
+static struct evbuffer *
+sink(struct body *b)
 {
-	if (!b->last || b->ended)
+	return b->stuff.chunks ? b->chunk : b->out;
+}
+
+/* What was fed since the last time leaves; with it the end, when it has come.
+ */
+static void
+pass_on(struct body *b)
+{
+	size_t n;
+
+	if (b->last && !b->ended) {
+		stuff_end(&b->stuff, put_octets, sink(b));
+		b->ended = true;
+	}
+	n = evbuffer_get_length(b->chunk);
+	if (!b->stuff.chunks || (n == 0 && !b->last))
 		return;
-	stuff_end(&b->stuff, put_octets, b->out);
-	b->ended = true;
+	if (evbuffer_add_printf(
+		b->out, "BDAT %zu%s\r\n", n, b->last ? " LAST" : "") == -1 ||
+	    evbuffer_add_buffer(b->out, b->chunk) == -1)
+		fatal("out of memory: a body");
+	b->chunks++;
 }
 
 int
@@ -70,13 +93,14 @@ body_take(struct body *b, const struct carry_body *piece)
 	    (!piece->last && piece->len != CARRY_PIECE))
 		return -1;
 	b->got += CARRY_PIECE;
+	b->octets += piece->len;
 	b->last = piece->last;
 	if (!b->open) {
 		put_octets(b->held, piece->data, piece->len);
 		return 0;
 	}
-	stuff_feed(&b->stuff, piece->data, piece->len, put_octets, b->out);
-	end(b);
+	stuff_feed(&b->stuff, piece->data, piece->len, put_octets, sink(b));
+	pass_on(b);
 	return 0;
 }
 
@@ -88,10 +112,11 @@ body_open(struct body *b)
 	b->open = true;
 	while (evbuffer_peek(b->held, -1, NULL, &v, 1) > 0) {
 		stuff_feed(
-		    &b->stuff, v.iov_base, v.iov_len, put_octets, b->out);
+		    &b->stuff, v.iov_base, v.iov_len, put_octets, sink(b));
 		evbuffer_drain(b->held, v.iov_len);
 	}
-	end(b);
+	if (b->got > 0)
+		pass_on(b);
 }
 
 bool

@@ -1,12 +1,14 @@
 #include "daemon/mta/host.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 
-#include "daemon/mta/route.h"
+#include "daemon/mta/target.h"
 #include "lib/base/hmap.h"
 #include "lib/base/mem.h"
 #include "lib/base/text.h"
@@ -68,24 +70,47 @@ set_address(
 		memcpy(&six->sin6_addr, octets, 16);
 		h->addrlen = sizeof(*six);
 	}
+	h->port = port;
+	inet_ntop(family == 4 ? AF_INET : AF_INET6, octets, h->address,
+	    sizeof(h->address));
 }
 
-static void
-set_label(struct host *h, const char *name, uint8_t family,
-    const uint8_t *octets, uint16_t port)
+const char *
+host_label(const struct host *h, const char *name, char dst[HOST_LABEL_MAX])
 {
-	char address[INET6_ADDRSTRLEN], suffix[16] = "", clean[256];
+	char suffix[16] = "", clean[TARGET_NAME_MAX];
 
-	inet_ntop(
-	    family == 4 ? AF_INET : AF_INET6, octets, address, sizeof(address));
-	if (port != ROUTE_PORT)
-		snprintf(suffix, sizeof(suffix), ":%u", port);
-	if (strcmp(name, address) == 0)
-		snprintf(h->label, sizeof(h->label), "[%s]%s", address, suffix);
+	if (h->addr.ss_family == AF_UNIX) {
+		snprintf(dst, HOST_LABEL_MAX, "%s", h->address);
+		return dst;
+	}
+	if (h->port != TARGET_PORT)
+		snprintf(suffix, sizeof(suffix), ":%u", h->port);
+	if (name[0] == '\0' || strcmp(name, h->address) == 0)
+		snprintf(dst, HOST_LABEL_MAX, "[%s]%s", h->address, suffix);
 	else
-		snprintf(h->label, sizeof(h->label), "%s [%s]%s",
-		    text_printable(clean, sizeof(clean), name), address,
+		snprintf(dst, HOST_LABEL_MAX, "%s [%s]%s",
+		    text_printable(clean, sizeof(clean), name), h->address,
 		    suffix);
+	return dst;
+}
+
+static struct host *
+find(struct hosts *hs, uint64_t key)
+{
+	struct host *h = hmap_get(hs->by_key, key);
+
+	if (h == NULL) {
+		h = mem_zalloc(sizeof(*h));
+		h->key = key;
+		TAILQ_INIT(&h->waiting.line);
+		hmap_put(hs->by_key, key, h);
+	} else if (h->refs == 0) {
+		TAILQ_REMOVE(&hs->unused, h, unused);
+		hs->count_unused--;
+	}
+	h->refs++;
+	return h;
 }
 
 struct host *
@@ -94,28 +119,40 @@ host_get(struct hosts *hs, const char *name, uint8_t family,
 {
 	uint8_t id[1 + 16 + 2] = { 0 };
 	struct host *h;
-	uint64_t key;
 
 	id[0] = family;
 	memcpy(id + 1, octets, family == 4 ? 4 : 16);
 	id[17] = (uint8_t)(port >> 8);
 	id[18] = (uint8_t)port;
-	key = hmap_hash(id, sizeof(id));
-	h = hmap_get(hs->by_key, key);
-	if (h == NULL) {
-		h = mem_zalloc(sizeof(*h));
-		h->key = key;
+	h = find(hs, hmap_hash(id, sizeof(id)));
+	if (h->addrlen == 0)
 		set_address(h, family, octets, port);
-		TAILQ_INIT(&h->idle);
-		TAILQ_INIT(&h->waiters);
-		hmap_put(hs->by_key, key, h);
-	} else if (h->refs == 0) {
-		TAILQ_REMOVE(&hs->unused, h, unused);
-		hs->count_unused--;
-	}
-	set_label(h, name, family, octets, port);
-	h->refs++;
+	host_label(h, name, h->label);
 	return h;
+}
+
+struct host *
+host_get_path(struct hosts *hs, const char *path)
+{
+	struct host *h = find(hs, hmap_hash(path, strlen(path)));
+	struct sockaddr_un *un = (void *)&h->addr;
+	size_t len = strlen(path);
+
+	if (h->addrlen == 0 && len < sizeof(un->sun_path)) {
+		un->sun_family = AF_UNIX;
+		memcpy(un->sun_path, path, len + 1);
+		h->addrlen = sizeof(*un);
+		snprintf(h->address, sizeof(h->address), "%s", path);
+	}
+	host_label(h, "", h->label);
+	return h;
+}
+
+void
+host_ref(struct host *h)
+{
+	assert(h->refs > 0);
+	h->refs++;
 }
 
 void
@@ -128,38 +165,14 @@ host_release(struct hosts *hs, struct host *h)
 		forget(hs, TAILQ_FIRST(&hs->unused));
 }
 
-uint64_t
-host_usable_at(const struct host *h, int64_t wall)
-{
-	/* A jump of the clock makes mail due that would be refused here. */
-	return wall > h->usable_wall ? 0 : h->usable_at;
-}
-
 void
-host_failed(struct host *h, const char *error, uint64_t now, int64_t wall)
+host_failed(struct host *h, const char *error, int64_t wall)
 {
-	uint64_t rest;
-
-	/* Connections that were opened together fail together: once. While
-	 * others are live it only takes no more of us for now. */
-	if (now >= host_usable_at(h, wall)) {
-		if (h->live == 0)
-			h->failures++;
-		rest = route_rest(h->failures);
-		h->usable_at = now + rest;
-		h->usable_wall = wall + (int64_t)(rest + 999) / 1000;
-	}
-	h->failed_at = now;
+	if (h->failures < UINT32_MAX)
+		h->failures++;
 	h->last_error = wall;
 	free(h->error);
 	h->error = mem_strdup(error);
-}
-
-void
-host_works(struct host *h)
-{
-	h->failures = 0;
-	h->usable_at = 0;
 }
 
 bool
@@ -171,6 +184,8 @@ host_same(const struct host *h, const struct sockaddr_storage *ss)
 	const struct sockaddr_in6 *b6 = (const void *)ss;
 
 	if (h->addr.ss_family != ss->ss_family)
+		return false;
+	if (ss->ss_family == AF_UNIX)
 		return false;
 	if (ss->ss_family == AF_INET)
 		return a4->sin_port == b4->sin_port &&

@@ -3,24 +3,27 @@
 #include <sys/resource.h>
 
 #include <event2/event.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "daemon/edge/carry.h"
 #include "daemon/edge/name.h"
-#include "daemon/mta/dispatch.h"
-#include "daemon/mta/host.h"
-#include "daemon/mta/relay.h"
-#include "daemon/mta/route.h"
+#include "daemon/mta/destination.h"
+#include "daemon/mta/engine.h"
+#include "daemon/mta/explain.h"
+#include "daemon/mta/manners.h"
+#include "daemon/mta/pauses.h"
+#include "daemon/mta/porter.h"
 #include "daemon/mta/self.h"
+#include "daemon/mta/sender.h"
+#include "daemon/mta/show.h"
 #include "daemon/proc/answer.h"
-#include "daemon/proc/pending.h"
 #include "lib/base/ident.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/base/mono.h"
 #include "lib/base/text.h"
-#include "lib/cli/exitcode.h"
 #include "lib/mail/addr.h"
 #include "lib/mail/envelope.h"
 #include "lib/proto/record.h"
@@ -29,18 +32,21 @@
 #define CONNECTIONS 2000 /* at most, in all */
 #define FILES_KEPT 64 /* descriptors that are for other things */
 #define STOP_MS 1300 /* the parent gives a little more */
+#define TEST_CLOCK_MS 200u /* it is looked at that often */
 
 struct mta {
 	struct proc *proc;
 	const struct conf *conf;
-	struct hosts *hosts;
-	struct relays *relays;
-	struct dispatch *dispatch;
-	struct pending *questions;
+	struct engine *engine;
+	struct porter *porter;
+	struct manners *manners;
+	struct show_env show;
+	struct explains *explains;
+	struct pauses *pauses;
 	struct sockaddr_storage *own;
-	uint16_t mx_port; /* 25, but for tests */
-	uint32_t deadline_ms; /* of tests; 0: none */
-	struct event *stopping;
+	uint64_t clock_base; /* wall clock less mono_ms() at the start: ms */
+	bool stopping;
+	struct event *turn, *deadline;
 	uint64_t results[CARRY_RESULTS];
 };
 
@@ -51,36 +57,78 @@ static const char *const result_events[CARRY_RESULTS] = {
 	[CARRY_NEVER] = "failed",
 };
 
+/* The engine's clock runs by the monotonic one; only a test's clock, which
+ * moves wall time alone, moves it as well. */
 static void
-tell(struct mta *m, const struct carry_outcome *o, const char *relay,
-    int64_t arrived)
+tell_time(void *arg)
 {
+	struct mta *m = arg;
+	uint64_t now =
+	    mono_has_test_clock() ? mono_wall_ms() : mono_ms() + m->clock_base;
+
+	engine_clock(m->engine, now, mono_wall());
+}
+
+static void
+stopped(struct mta *m)
+{
+	if (m->stopping && m->engine->counts.connections == 0)
+		proc_exit(m->proc);
+}
+
+static void
+wake(void *arg)
+{
+	struct mta *m = arg;
+
+	event_active(m->turn, EV_TIMEOUT, 1);
+}
+
+static void
+on_turn(evutil_socket_t fd, short what, void *arg)
+{
+	struct mta *m = arg;
+	struct timeval tv;
+	uint64_t next;
+
+	(void)fd;
+	(void)what;
+	tell_time(m);
+	next = engine_turn(m->engine);
+	stopped(m);
+	if (next <= m->engine->now) {
+		wake(m);
+		return;
+	}
+	if (mono_has_test_clock() && next > m->engine->now + TEST_CLOCK_MS)
+		next = m->engine->now + TEST_CLOCK_MS;
+	if (next == UINT64_MAX)
+		return;
+	next -= m->engine->now;
+	tv.tv_sec = (time_t)(next / 1000);
+	tv.tv_usec = (suseconds_t)(next % 1000 * 1000);
+	evtimer_add(m->turn, &tv);
+}
+
+static void
+on_outcome(void *arg, const struct engine_outcome *o)
+{
+	struct mta *m = arg;
 	struct peer *spooler = proc_peer(m->proc, ROLE_SPOOLER);
 	char msgid[IDENT_TEXT_MAX], evpid[IDENT_TEXT_MAX];
 	char status[640], remote[HOST_LABEL_MAX + 16];
 
-	carry_outcome_put(peer_begin(spooler), o);
+	carry_outcome_put(peer_begin(spooler), &o->carry);
 	peer_send(spooler, CARRY_OUTCOME);
-	m->results[o->result]++;
+	m->results[o->carry.result]++;
 	log_info("msgid=%s evpid=%s event=%s relay=%s remote=%s status=%s "
 		 "delay=%llds",
-	    ident_msgid_text(msgid, ident_msgid(o->evpid)),
-	    ident_evpid_text(evpid, o->evpid), result_events[o->result], relay,
-	    text_quote(remote, sizeof(remote), o->remote),
-	    text_quote(status, sizeof(status), o->status),
-	    (long long)(mono_wall() - arrived));
-}
-
-static void
-on_outcome(void *arg, const struct transaction *t, unsigned i,
-    enum carry_result result, const char *status, const char *remote)
-{
-	struct carry_outcome o = { .evpid = t->rcpts[i].evpid,
-		.result = result,
-		.status = status,
-		.remote = remote };
-
-	tell(arg, &o, t->relay->target.key, t->rcpts[i].arrived);
+	    ident_msgid_text(msgid, ident_msgid(o->carry.evpid)),
+	    ident_evpid_text(evpid, o->carry.evpid),
+	    result_events[o->carry.result], o->relay,
+	    text_quote(remote, sizeof(remote), o->carry.remote),
+	    text_quote(status, sizeof(status), o->carry.status),
+	    (long long)(mono_wall() - o->arrived));
 }
 
 static void
@@ -98,14 +146,16 @@ on_want(void *arg, uint32_t stream, uint64_t msgid, uint64_t offset)
 }
 
 static bool
-on_ask(void *arg, struct relay *r, enum name_kind kind, const char *name)
+on_ask(void *arg, uint32_t id, enum name_kind kind, const char *name,
+    uint16_t port)
 {
 	struct mta *m = arg;
 	struct peer *dns = proc_peer(m->proc, ROLE_DNS);
-	struct name_ask ask = { .kind = kind, .name = name };
+	struct name_ask ask = {
+		.ticket = id, .kind = kind, .name = name, .port = port
+	};
 
-	ask.ticket = pending_park(m->questions, r);
-	if (ask.ticket == 0)
+	if (engine_questions(m->engine) > QUESTIONS)
 		return false;
 	name_ask_put(peer_begin(dns), &ask);
 	peer_send(dns, NAME_ASK);
@@ -113,15 +163,62 @@ on_ask(void *arg, struct relay *r, enum name_kind kind, const char *name)
 }
 
 static void
-on_dispatch(void *arg, struct relay *r)
+on_open(void *arg, struct link *l)
 {
 	struct mta *m = arg;
 
-	dispatch_relay(m->dispatch, r);
+	porter_open(m->porter, l);
 }
 
-static const struct relays_ops relays_ops = { on_ask, on_outcome, on_want,
-	on_dispatch };
+static void
+on_carry(void *arg, struct link *l, struct transaction *t)
+{
+	struct mta *m = arg;
+
+	porter_carry(m->porter, l, t);
+}
+
+static void
+on_rest(void *arg, struct link *l)
+{
+	(void)arg;
+	conn_rest(l->conn);
+}
+
+static void
+on_quit(void *arg, struct link *l)
+{
+	(void)arg;
+	conn_quit(l->conn);
+}
+
+static void
+on_abort(void *arg, struct link *l)
+{
+	(void)arg;
+	conn_abort(l->conn);
+}
+
+static void
+on_event(void *arg, enum engine_event what, const struct route *r,
+    const struct link *l, const char *status)
+{
+	struct mta *m = arg;
+
+	porter_event(m->porter, what, r, l, status);
+}
+
+static uint64_t
+on_random(void *arg)
+{
+	(void)arg;
+	return ident_random64();
+}
+
+static const struct engine_ops engine_ops = { on_ask, on_open, on_carry,
+	on_rest, on_quit, on_abort, on_outcome, on_event, on_random };
+
+static const struct porter_ops porter_ops = { tell_time, wake, on_want };
 
 static int
 on_answer(void *arg, struct message *msg)
@@ -129,7 +226,6 @@ on_answer(void *arg, struct message *msg)
 	struct name_host hosts[NAME_HOSTS];
 	struct name_answer a;
 	struct mta *m = arg;
-	struct relay *r;
 	uint16_t i;
 
 	if (name_answer_get(&msg->body, &a) == -1)
@@ -139,9 +235,10 @@ on_answer(void *arg, struct message *msg)
 			return -1;
 	if (unpack_done(&msg->body) == -1)
 		return -1;
-	r = pending_take(m->questions, a.ticket);
-	if (r != NULL)
-		relay_resolved(r, a.status, a.text, hosts, a.n);
+	tell_time(m);
+	engine_resolved(m->engine, a.ticket, a.status, a.text, hosts, a.n);
+	explain_look(m->explains);
+	wake(m);
 	return 0;
 }
 
@@ -153,8 +250,24 @@ on_body(void *arg, struct message *msg)
 
 	if (carry_body_get(&msg->body, &piece) == -1)
 		return -1;
-	dispatch_body(m->dispatch, &piece);
+	porter_body(m->porter, &piece);
 	return 0;
+}
+
+static int
+on_steer(void *arg, struct message *msg)
+{
+	struct mta *m = arg;
+
+	return pauses_on_steer(m->pauses, msg);
+}
+
+static int
+on_steered(void *arg, struct message *msg)
+{
+	struct mta *m = arg;
+
+	return pauses_on_steered(m->pauses, msg);
 }
 
 /* What came in is no recipient that could be tried at all. */
@@ -162,11 +275,14 @@ static void
 reject(struct mta *m, const struct envelope *e, enum carry_result result,
     const char *status)
 {
-	struct carry_outcome o = {
-		.evpid = e->id, .result = result, .status = status, .remote = ""
-	};
+	struct engine_outcome o = { .carry = { .evpid = e->id,
+					.result = result,
+					.status = status,
+					.remote = "" },
+		.arrived = e->arrived,
+		.relay = "-" };
 
-	tell(m, &o, "-", e->arrived);
+	on_outcome(m, &o);
 }
 
 /* Only what our own parser put together is sent. False: status says why. */
@@ -185,42 +301,44 @@ parse_address(struct addr *a, const char *text, const char **status)
 	}
 }
 
+static const char *
+text_of(const char *s)
+{
+	return s == NULL ? "" : s;
+}
+
 static void
 add_envelope(
     struct mta *m, const struct carry_task *task, const struct envelope *e)
 {
-	const struct conf_action *action;
-	char sender[ADDR_TEXT_MAX], recipient[ADDR_TEXT_MAX];
-	struct relays_rcpt rcpt = { .msgid = task->msgid,
+	const struct conf_action *action =
+	    conf_action(m->conf, text_of(e->action));
+	char sender[ADDR_TEXT_MAX], recipient[ADDR_TEXT_MAX], line[320];
+	struct engine_recipient rcpt = { .msgid = task->msgid,
 		.size = task->size,
 		.evpid = e->id,
 		.arrived = e->arrived };
-	struct route_target target;
 	struct addr from, to;
-	const char *status;
+	const char *why;
 
-	action = e->action == NULL ? NULL : conf_action(m->conf, e->action);
-	if (action == NULL || action->kind != CONF_RELAY) {
-		reject(m, e, CARRY_LATER,
-		    "451 4.3.5 its action is not in the configuration");
+	rcpt.choice = manners_of(m->manners, text_of(e->action), &why);
+	if (rcpt.choice == NULL || action == NULL) {
+		snprintf(line, sizeof(line), "451 4.3.5 %s", why);
+		reject(m, e, CARRY_LATER, line);
 		return;
 	}
-	if (!parse_address(
-		&from, e->sender == NULL ? "" : e->sender, &status) ||
-	    !parse_address(
-		&to, e->destination == NULL ? "" : e->destination, &status)) {
-		reject(m, e, CARRY_NEVER, status);
+	if (!parse_address(&from, text_of(e->sender), &why) ||
+	    !parse_address(&to, text_of(e->destination), &why)) {
+		reject(m, e, CARRY_NEVER, why);
 		return;
 	}
-	if (!route_target(&target, action->via_host, action->via_port,
-		to.domain, m->mx_port)) {
-		reject(m, e, CARRY_NEVER,
-		    "550 5.1.2 the domain is no name of a host");
-		return;
-	}
+	sender_as(&from, action->relay.as);
 	rcpt.sender = addr_text(sender, &from);
 	rcpt.address = addr_text(recipient, &to);
-	relays_add(m->relays, &target, &rcpt);
+	rcpt.domain = to.domain;
+	rcpt.tried = e->tries > 0;
+	rcpt.turn = (unsigned)(task->msgid + e->tries);
+	engine_add(m->engine, &rcpt);
 }
 
 static int
@@ -237,6 +355,8 @@ on_task(void *arg, struct message *msg)
 
 	if (carry_task_get(&msg->body, &task) == -1)
 		return -1;
+	tell_time(m);
+	wake(m);
 	for (i = 0; i < task.n; i++) {
 		if (carry_text_get(&msg->body, &text, &len) == -1)
 			return -1;
@@ -253,95 +373,15 @@ on_task(void *arg, struct message *msg)
 	return unpack_done(&msg->body);
 }
 
-static const char *
-host_state(const struct host *h)
-{
-	if (h->live > 0)
-		return "connected";
-	if (h->connections > 0)
-		return "connecting";
-	if (host_usable_at(h, mono_wall()) > mono_ms())
-		return "resting";
-	return h->failures > 0 ? "failed" : "ok";
-}
-
-static void
-put_host(struct answer *a, const struct host *h)
-{
-	struct buf *b = answer_row(a);
-
-	record_begin(b, "host");
-	record_str(b, "host", h->label);
-	record_str(b, "state", host_state(h));
-	record_u64(b, "connections", h->connections);
-	record_u64(b, "delivered", h->delivered);
-	record_u64(b, "failures", h->failures);
-	record_i64(b, "last_connect", h->last_connect);
-	record_i64(b, "last_error", h->last_error);
-	record_str(b, "error", h->error);
-	answer_send(a);
-}
-
-struct listing {
-	struct mta *m;
-	size_t at;
-	uint32_t rows;
-};
-
-static void
-free_listing(void *ctx)
-{
-	free(ctx);
-}
-
-static void
-list_hosts(void *ctx, struct answer *a)
-{
-	struct listing *l = ctx;
-	const struct host *h;
-	uint32_t rows;
-
-	while (!answer_full(a)) {
-		h = hosts_next(l->m->hosts, &l->at);
-		if (h == NULL) {
-			rows = l->rows;
-			free(l);
-			answer_end(a, EXIT_DONE, rows, 0, "");
-			return;
-		}
-		put_host(a, h);
-		l->rows++;
-	}
-	answer_on_more(a, list_hosts, free_listing, l);
-}
-
-static int
-on_query_hosts(
-    void *arg, struct answer *a, const struct query_ask *q, struct unpack *args)
-{
-	struct listing *l;
-
-	(void)q;
-	(void)args;
-	l = mem_zalloc(sizeof(*l));
-	l->m = arg;
-	list_hosts(l, a);
-	return 0;
-}
-
-static const struct answer_entry answers[] = {
-	{ QUERY_HOSTS, on_query_hosts },
-};
-
 static void
 on_status(void *arg, struct buf *row)
 {
 	const struct mta *m = arg;
-	const struct dispatch_counts *c = dispatch_counts(m->dispatch);
+	const struct engine_counts *c = &m->engine->counts;
 
 	record_u64(row, "connections", c->connections);
 	record_u64(row, "idle", c->idle);
-	record_u64(row, "waiting", m->relays->waiting);
+	record_u64(row, "waiting", c->waiting);
 }
 
 /* Numbers that only tests set: a test can neither have port 25 nor wait for
@@ -362,14 +402,18 @@ prepare(struct proc *p, const struct conf *conf)
 
 	(void)conf;
 	m->proc = p;
-	m->mx_port =
-	    (uint16_t)test_number("SMTPD_TEST_MX_PORT", UINT16_MAX, ROUTE_PORT);
-	m->deadline_ms =
-	    (uint32_t)test_number("SMTPD_TEST_DEADLINE", 3600000, 0);
-	m->hosts = hosts_new();
-	m->relays = relays_new(proc_base(p), m->hosts, &relays_ops, m);
-	m->dispatch = dispatch_new(proc_base(p), m->relays);
-	m->questions = pending_new(QUESTIONS);
+	m->clock_base = mono_wall_ms() - mono_ms();
+	m->engine = engine_new(&engine_ops, m);
+	m->engine->mx_port = (uint16_t)test_number(
+	    "SMTPD_TEST_MX_PORT", UINT16_MAX, TARGET_PORT);
+	m->manners = manners_new();
+	m->porter = porter_new(proc_base(p),
+	    (uint32_t)test_number("SMTPD_TEST_DEADLINE", 3600000, 0),
+	    &porter_ops, m);
+	porter_attach(m->porter, m->engine);
+	m->turn = evtimer_new(proc_base(p), on_turn, m);
+	if (m->turn == NULL)
+		fatal("out of memory: a timer");
 	return m;
 }
 
@@ -389,16 +433,18 @@ static void
 configure(void *arg, const struct conf *conf)
 {
 	struct mta *m = arg;
-	struct dispatch_limits limits = { .hostname = conf->hostname,
-		.per_host = conf->mta_max_per_host,
-		.connections = most_connections(),
-		.deadline_ms = m->deadline_ms };
+	struct sockaddr_storage *before = m->own;
+	size_t n;
 
 	m->conf = conf;
-	free(m->own);
-	m->own = self_addresses(conf, &m->relays->nown);
-	m->relays->own = m->own;
-	dispatch_configure(m->dispatch, &limits);
+	m->own = self_addresses(conf, &n);
+	m->engine->most = most_connections();
+	manners_configure(m->manners, conf);
+	porter_configure(m->porter, conf->hostname);
+	tell_time(m);
+	engine_configure(m->engine, conf, m->own, n);
+	free(before);
+	wake(m);
 }
 
 static void
@@ -406,33 +452,28 @@ start(void *arg)
 {
 	struct mta *m = arg;
 
-	answer_register(
-	    m->proc, answers, sizeof(answers) / sizeof(answers[0]), m);
+	m->show = (struct show_env){ m->proc, m->engine, tell_time, wake, m };
+	show_start(&m->show);
+	m->explains = explain_start(&m->show, m->manners);
+	m->pauses = pauses_start(&m->show);
 	answer_status(m->proc, on_status, m);
 	answer_counter(m->proc, "delivered", &m->results[CARRY_DONE]);
 	answer_counter(m->proc, "deferred", &m->results[CARRY_LATER]);
 	answer_counter(m->proc, "untried", &m->results[CARRY_UNTRIED]);
 	answer_counter(m->proc, "failed", &m->results[CARRY_NEVER]);
-	answer_counter(
-	    m->proc, "sessions", &dispatch_counts(m->dispatch)->sessions);
-	answer_counter(
-	    m->proc, "connections", &dispatch_counts(m->dispatch)->connections);
-}
-
-static void
-on_stopped(void *arg)
-{
-	struct mta *m = arg;
-
-	proc_exit(m->proc);
+	answer_counter(m->proc, "sessions", &m->engine->counts.sessions);
+	answer_counter(m->proc, "connections", &m->engine->counts.connections);
+	answer_counter(m->proc, "uncertain", &m->engine->counts.uncertain);
 }
 
 static void
 on_stop_deadline(evutil_socket_t fd, short what, void *arg)
 {
+	struct mta *m = arg;
+
 	(void)fd;
 	(void)what;
-	on_stopped(arg);
+	proc_exit(m->proc);
 }
 
 /* A reply to a whole message is worth waiting for: without it that message
@@ -444,15 +485,20 @@ stop(void *arg)
 		STOP_MS % 1000 * 1000 };
 	struct mta *m = arg;
 
-	m->stopping = evtimer_new(proc_base(m->proc), on_stop_deadline, m);
-	if (m->stopping != NULL)
-		evtimer_add(m->stopping, &most);
-	dispatch_stop(m->dispatch, on_stopped, m);
+	m->deadline = evtimer_new(proc_base(m->proc), on_stop_deadline, m);
+	if (m->deadline != NULL)
+		evtimer_add(m->deadline, &most);
+	m->stopping = true;
+	tell_time(m);
+	porter_stop(m->porter);
+	wake(m);
 }
 
 static const struct handler from_spooler[] = {
 	{ CARRY_TASK, "carry-task", on_task },
 	{ CARRY_BODY, "carry-body", on_body },
+	{ CARRY_STEER, "carry-steer", on_steer },
+	{ CARRY_STEERED, "carry-steered", on_steered },
 };
 static const struct handler from_dns[] = {
 	{ NAME_ANSWER, "name-answer", on_answer },

@@ -1,165 +1,290 @@
 #include "daemon/mta/relay.h"
 
-#include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/mta/dane.h"
+#include "daemon/mta/destination.h"
+#include "daemon/mta/domain.h"
+#include "daemon/mta/engine.h"
 #include "lib/base/hmap.h"
-#include "lib/base/log.h"
 #include "lib/base/mem.h"
-#include "lib/base/mono.h"
 
-#define FRESH_MS 60000u /* an answer of the DNS; unbound's cache is behind */
-#define RESTING_MAX 4096 /* relays without work that are kept */
-#define TURN 64 /* relays dispatched, or freed, in one turn */
-#define REAP_SECONDS 10
+#define RESTING_MAX 4096
 
-/* Off whichever list of all it is on. */
 static void
-unlist(struct relay *r)
+unlist(struct engine *e, struct relay *r)
 {
-	struct relays *rs = r->all;
-
 	if (r->dirty)
-		TAILQ_REMOVE(&rs->dirty, r, entry);
-	if (r->starving)
-		TAILQ_REMOVE(&rs->starving, r, entry);
+		TAILQ_REMOVE(&e->dirty, r, entry);
 	if (r->resting) {
-		TAILQ_REMOVE(&rs->resting, r, entry);
-		rs->nresting--;
+		TAILQ_REMOVE(&e->resting, r, entry);
+		e->nresting--;
+		timer_clear(&e->timers, &r->timer);
 	}
-	r->dirty = r->starving = r->resting = false;
+	r->dirty = r->resting = false;
 }
 
 void
-relay_mark(struct relay *r)
+relay_mark(struct engine *e, struct relay *r)
 {
 	if (r->dirty)
 		return;
-	unlist(r);
+	unlist(e, r);
 	r->dirty = true;
-	TAILQ_INSERT_TAIL(&r->all->dirty, r, entry);
-	event_active(r->all->tail, EV_TIMEOUT, 1);
+	TAILQ_INSERT_TAIL(&e->dirty, r, entry);
+}
+
+struct relay *
+relay_marked(struct engine *e)
+{
+	struct relay *r = TAILQ_FIRST(&e->dirty);
+
+	if (r != NULL)
+		unlist(e, r);
+	return r;
 }
 
 void
-relay_starve(struct relay *r)
+relay_wait(struct relay *r, struct waiting *w)
 {
-	unlist(r);
-	r->starving = true;
-	TAILQ_INSERT_TAIL(&r->all->starving, r, entry);
+	if (r->waits == w)
+		return;
+	if (r->waits != NULL)
+		TAILQ_REMOVE(&r->waits->line, r, waiting);
+	r->waits = w;
+	if (w != NULL)
+		TAILQ_INSERT_TAIL(&w->line, r, waiting);
 }
 
 void
-relay_wait(struct relay *r, struct host *h)
+relay_wake(struct engine *e, struct waiting *w)
 {
-	if (h != NULL)
-		h->refs++;
-	if (r->waits_for != NULL) {
-		TAILQ_REMOVE(&r->waits_for->waiters, r, waiting);
-		host_release(r->all->hosts, r->waits_for);
-	}
-	r->waits_for = h;
-	if (h != NULL)
-		TAILQ_INSERT_TAIL(&h->waiters, r, waiting);
+	struct relay *r = TAILQ_FIRST(&w->line);
+
+	if (r == NULL)
+		return;
+	relay_wait(r, NULL);
+	r->woken = w;
+	relay_mark(e, r);
 }
 
-static void
-drop_addresses(struct relay *r)
+struct connector *
+relay_connector(struct relay *r, const struct source *s)
 {
 	size_t i;
 
-	for (i = 0; i < r->n; i++)
-		host_release(r->all->hosts, r->addresses[i].host);
-	free(r->addresses);
-	r->addresses = NULL;
-	r->n = 0;
-	r->resolved = false;
+	for (i = 0; i < r->nconnectors; i++)
+		if (r->connectors[i].source == s)
+			return &r->connectors[i];
+	return NULL;
 }
 
 static void
-free_relay(struct relay *r)
+set_connectors(struct engine *e, struct relay *r)
 {
-	relay_wait(r, NULL);
-	drop_addresses(r);
-	unlist(r);
-	hmap_del(r->all->by_key, r->key);
-	free(r);
+	const struct manner *m = r->manner;
+	struct source *s;
+	size_t i;
+
+	r->connectors = mem_zarray(m->nsources + 1, sizeof(*r->connectors));
+	for (i = 0; i < m->nsources; i++) {
+		s = source_get(e, m->sources[i]);
+		if (s != NULL && relay_connector(r, s) == NULL)
+			r->connectors[r->nconnectors++].source = s;
+	}
+	if (m->nsources == 0)
+		r->connectors[r->nconnectors++].source =
+		    source_get(e, SOURCE_ANY);
+}
+
+struct relay *
+relay_get(
+    struct engine *e, struct manner *m, struct domain *d, const char *text)
+{
+	uint64_t id[2] = { (uint64_t)(uintptr_t)m,
+		hmap_hash(text, strlen(text)) };
+	uint64_t key = hmap_hash(id, sizeof(id));
+	struct relay *r;
+
+	/* Two sets of one hash would be a wonder; they are kept apart. */
+	while ((r = hmap_get(e->by_set, key)) != NULL &&
+	    (r->manner != m || strcmp(r->text, text) != 0))
+		key = key == UINT64_MAX ? 1 : key + 1;
+	if (r != NULL)
+		return r;
+	r = mem_zalloc(sizeof(*r));
+	r->timer.kind = TIMER_RELAY;
+	r->key = key;
+	r->text = mem_strdup(text);
+	r->manner = manner_ref(m);
+	r->domain = domain_get(e, d->name);
+	TAILQ_INIT(&r->fresh);
+	TAILQ_INIT(&r->tried);
+	TAILQ_INIT(&r->destinations);
+	set_connectors(e, r);
+	hmap_put(e->by_set, key, r);
+	TAILQ_INSERT_TAIL(&e->relays, r, all);
+	return r;
 }
 
 void
-relay_rest(struct relay *r)
+relay_addresses_free(struct engine *e, struct relay_address *a, size_t n)
 {
-	struct relays *rs = r->all;
+	size_t i;
 
-	if (r->resting || r->queued > 0 || r->bound > 0 || r->asking)
+	for (i = 0; i < n; i++) {
+		host_release(e->hosts, a[i].host);
+		tlsa_unref(a[i].tlsa);
+		free(a[i].name);
+		free(a[i].trouble);
+	}
+	free(a);
+}
+
+static void
+drop_routes(struct engine *e, struct relay *r)
+{
+	size_t i, k;
+
+	r->pace = (struct pace){ 0 };
+	for (i = 0; i < r->nconnectors; i++) {
+		if (r->connectors[i].routes == NULL)
+			continue;
+		for (k = 0; k < r->n; k++)
+			if (r->connectors[i].routes[k] != NULL)
+				route_release(e, r->connectors[i].routes[k]);
+		free(r->connectors[i].routes);
+		r->connectors[i].routes = NULL;
+	}
+}
+
+static bool
+same_addresses(const struct relay *r, const struct relay_address *a, size_t n)
+{
+	size_t i;
+
+	if (n != r->n)
+		return false;
+	for (i = 0; i < n; i++)
+		if (a[i].host != r->addresses[i].host ||
+		    a[i].preference != r->addresses[i].preference ||
+		    strcmp(a[i].name, r->addresses[i].name) != 0)
+			return false;
+	return true;
+}
+
+void
+relay_set_addresses(
+    struct engine *e, struct relay *r, struct relay_address *a, size_t n)
+{
+	struct relay_address *old = r->addresses;
+	struct connector *c;
+	size_t nold = r->n, i, k;
+
+	/* Routes are looked up again, so that new records reach them; the old
+	 * list holds what it refers to until that is done. */
+	if (same_addresses(r, a, n)) {
+		for (i = 0; i < r->nconnectors; i++) {
+			c = &r->connectors[i];
+			for (k = 0; c->routes != NULL && k < n; k++)
+				if (c->routes[k] != NULL) {
+					tlsa_unref(c->routes[k]->tlsa);
+					c->routes[k]->tlsa =
+					    tlsa_ref(a[k].tlsa);
+				}
+		}
+	} else {
+		drop_routes(e, r);
+		relay_wait(r, NULL);
+		r->woken = NULL;
+		relay_mark(e, r);
+	}
+	r->addresses = a;
+	r->n = n;
+	relay_addresses_free(e, old, nold);
+}
+
+struct route *
+relay_route(struct engine *e, struct relay *r, struct connector *c,
+    size_t address, bool make)
+{
+	const struct relay_address *a = &r->addresses[address];
+	struct route *route;
+
+	if (c->routes == NULL)
+		c->routes = mem_zarray(r->n, sizeof(struct route *));
+	if (c->routes[address] != NULL)
+		return c->routes[address];
+	route = route_find(e, r->manner, c->source, a->host, a->name);
+	if (route == NULL && !make)
+		return NULL;
+	if (route == NULL)
+		route = route_new(
+		    e, r->manner, c->source, a->host, a->name, r->domain);
+	else
+		route->refs++;
+	if (!tlsa_same(route->tlsa, a->tlsa)) {
+		tlsa_unref(route->tlsa);
+		route->tlsa = tlsa_ref(a->tlsa);
+	}
+	c->routes[address] = route;
+	return route;
+}
+
+void
+relay_attempted(struct relay *r, const char *status, const char *remote)
+{
+	r->attempted = status != NULL;
+	if (status == NULL)
 		return;
-	relay_wait(r, NULL);
-	unlist(r);
-	r->resting = true;
-	TAILQ_INSERT_TAIL(&rs->resting, r, entry);
-	if (++rs->nresting > RESTING_MAX)
-		free_relay(TAILQ_FIRST(&rs->resting));
+	free(r->failure);
+	r->failure = mem_strdup(status);
+	snprintf(r->remote, sizeof(r->remote), "%s", remote);
 }
 
-static void
-on_reaper(evutil_socket_t fd, short what, void *arg)
+bool
+relay_has(const struct relay *r, const struct route *route)
 {
-	struct relays *rs = arg;
-	uint64_t now = mono_ms();
-	struct relay *r;
-	int i;
+	size_t i, k;
 
-	(void)fd;
-	(void)what;
-	for (i = 0; i < TURN && (r = TAILQ_FIRST(&rs->resting)) != NULL; i++) {
-		if (r->resolved && now - r->resolved_at < FRESH_MS)
-			return;
-		free_relay(r);
+	for (i = 0; i < r->nconnectors; i++) {
+		if (r->connectors[i].source != route->source ||
+		    r->connectors[i].routes == NULL)
+			continue;
+		for (k = 0; k < r->n; k++)
+			if (r->connectors[i].routes[k] == route)
+				return true;
 	}
-	if (i == TURN)
-		event_active(rs->reaper, EV_TIMEOUT, 1);
+	return false;
 }
 
-static void
-on_tail(evutil_socket_t fd, short what, void *arg)
+void
+relay_add(struct engine *e, struct relay *r, struct destination *d)
 {
-	struct relays *rs = arg;
-	struct relay *r;
-	int i;
+	const struct steering *s =
+	    steering_find(&e->steerings, CARRY_RELAY, d->target.key);
 
-	(void)fd;
-	(void)what;
-	for (i = 0; i < TURN && (r = TAILQ_FIRST(&rs->dirty)) != NULL; i++) {
-		unlist(r);
-		rs->ops->dispatch(rs->arg, r);
-	}
-	if (!TAILQ_EMPTY(&rs->dirty))
-		event_active(rs->tail, EV_TIMEOUT, 1);
+	if (d->relay == r)
+		return;
+	unlist(e, r); /* first: one that rests may be freed for another */
+	if (d->relay != NULL)
+		relay_remove(e, d->relay, d);
+	d->relay = r;
+	r->ndestinations++;
+	TAILQ_INSERT_TAIL(&r->destinations, d, entry);
+	if (s != NULL)
+		r->steering = s;
 }
 
-struct relays *
-relays_new(struct event_base *base, struct hosts *hosts,
-    const struct relays_ops *ops, void *arg)
+void
+relay_remove(struct engine *e, struct relay *r, struct destination *d)
 {
-	static const struct timeval often = { REAP_SECONDS, 0 };
-	struct relays *rs = mem_zalloc(sizeof(*rs));
-
-	rs->hosts = hosts;
-	rs->ops = ops;
-	rs->arg = arg;
-	rs->by_key = hmap_new();
-	rs->growing = hmap_new();
-	TAILQ_INIT(&rs->dirty);
-	TAILQ_INIT(&rs->starving);
-	TAILQ_INIT(&rs->resting);
-	rs->tail = evtimer_new(base, on_tail, rs);
-	rs->reaper = event_new(base, -1, EV_PERSIST, on_reaper, rs);
-	if (rs->tail == NULL || rs->reaper == NULL)
-		fatal("out of memory: a timer");
-	event_add(rs->reaper, &often);
-	return rs;
+	TAILQ_REMOVE(&r->destinations, d, entry);
+	r->ndestinations--;
+	d->relay = NULL;
+	relay_rest(e, r);
 }
 
 static uint64_t
@@ -170,207 +295,145 @@ growing_key(const struct relay *r, uint64_t msgid)
 	return hmap_hash(id, sizeof(id));
 }
 
-struct transaction *
-relay_take(struct relay *r)
+/* Its recipients join one of the same message and sender that waits, as far
+ * as there is room. */
+static bool
+join(struct engine *e, struct relay *r, struct transaction *t)
 {
-	struct transaction *t = TAILQ_FIRST(&r->queue);
+	struct transaction *to = hmap_get(e->growing, growing_key(r, t->msgid));
+	unsigned most = domain_limit(e, r->domain, CONF_LIMIT_RECIPIENTS);
+	unsigned i;
+
+	if (to == NULL || to->relay != r || to->msgid != t->msgid ||
+	    strcmp(to->sender, t->sender) != 0 || to->choice != t->choice ||
+	    to->nth != t->nth || to->tried != t->tried || to->n + t->n > most ||
+	    to->n + t->n > TRANSACTION_RCPTS)
+		return false;
+	for (i = 0; i < t->n; i++)
+		transaction_add(to, t->rcpts[i].evpid, t->rcpts[i].address,
+		    t->rcpts[i].arrived);
+	engine_drop(e, t);
+	return true;
+}
+
+static struct relay_queue *
+queue_of(struct relay *r, const struct transaction *t)
+{
+	return t->tried ? &r->tried : &r->fresh;
+}
+
+void
+relay_put(struct engine *e, struct relay *r, struct transaction *t)
+{
+	t->relay = r;
+	relay_mark(e, r);
+	if (join(e, r, t))
+		return;
+	TAILQ_INSERT_TAIL(queue_of(r, t), t, entry);
+	r->queued++;
+	e->counts.waiting++;
+	hmap_put(e->growing, growing_key(r, t->msgid), t);
+}
+
+void
+relay_put_back(struct engine *e, struct relay *r, struct transaction *t)
+{
+	t->relay = r;
+	relay_mark(e, r);
+	TAILQ_INSERT_HEAD(queue_of(r, t), t, entry);
+	r->queued++;
+	e->counts.waiting++;
+}
+
+struct transaction *
+relay_first(const struct engine *e, const struct relay *r, unsigned row)
+{
+	struct transaction *tried = TAILQ_FIRST(&r->tried);
+	struct transaction *fresh = TAILQ_FIRST(&r->fresh);
+
+	if (tried == NULL || fresh == NULL)
+		return tried == NULL ? fresh : tried;
+	if (row == 0)
+		return r->tried_next ? tried : fresh;
+	return row * 2 < domain_limit(e, r->domain, CONF_LIMIT_REJECTS) ? fresh
+									: tried;
+}
+
+struct transaction *
+relay_take(struct engine *e, struct relay *r, unsigned row)
+{
+	struct transaction *t = relay_first(e, r, row);
 	uint64_t key;
 
 	if (t == NULL)
 		return NULL;
-	TAILQ_REMOVE(&r->queue, t, entry);
+	r->tried_next = !t->tried;
+	TAILQ_REMOVE(queue_of(r, t), t, entry);
 	r->queued--;
-	r->all->waiting--;
+	e->counts.waiting--;
 	/* It grows no more. */
 	key = growing_key(r, t->msgid);
-	if (hmap_get(r->all->growing, key) == t)
-		hmap_del(r->all->growing, key);
+	if (hmap_get(e->growing, key) == t)
+		hmap_del(e->growing, key);
 	return t;
 }
 
 void
-relay_put_back(struct relay *r, struct transaction *t)
+relay_free(struct engine *e, struct relay *r)
 {
-	TAILQ_INSERT_HEAD(&r->queue, t, entry);
-	r->queued++;
-	r->all->waiting++;
-	relay_mark(r);
+	struct destination *d;
+
+	while ((d = TAILQ_FIRST(&r->destinations)) != NULL) {
+		TAILQ_REMOVE(&r->destinations, d, entry);
+		d->relay = NULL;
+	}
+	relay_wait(r, NULL);
+	unlist(e, r);
+	timer_clear(&e->timers, &r->timer);
+	drop_routes(e, r);
+	relay_addresses_free(e, r->addresses, r->n);
+	while (r->nconnectors > 0)
+		free(r->connectors[--r->nconnectors].error);
+	free(r->connectors);
+	hmap_del(e->by_set, r->key);
+	TAILQ_REMOVE(&e->relays, r, all);
+	domain_release(e, r->domain);
+	manner_unref(r->manner);
+	free(r->text);
+	free(r->failure);
+	free(r);
 }
 
 void
-relay_settle(struct relay *r, enum carry_result result, const char *status,
-    const char *remote)
+relay_rest(struct engine *e, struct relay *r)
 {
-	struct relays *rs = r->all;
-	struct transaction *t;
-	unsigned i;
-
-	while ((t = relay_take(r)) != NULL) {
-		for (i = 0; i < t->n; i++)
-			rs->ops->outcome(rs->arg, t, i, result, status, remote);
-		transaction_free(t);
-	}
-}
-
-static bool
-is_own(const struct relays *rs, const struct host *h)
-{
-	size_t i;
-
-	for (i = 0; i < rs->nown; i++)
-		if (host_same(h, &rs->own[i]))
-			return true;
-	return false;
-}
-
-/* All addresses in order, without what is not better than ourselves. */
-static void
-set_addresses(struct relay *r, const struct name_host *hosts, unsigned n)
-{
-	uint16_t preference[RELAY_ADDRESSES];
-	bool own[RELAY_ADDRESSES];
-	struct relay_address *a;
-	size_t left;
-	unsigned i, k;
-
-	drop_addresses(r);
-	r->addresses = mem_zarray(RELAY_ADDRESSES, sizeof(*r->addresses));
-	for (i = 0; i < n; i++) {
-		for (k = 0; k < hosts[i].n && r->n < RELAY_ADDRESSES; k++) {
-			a = &r->addresses[r->n];
-			a->host = host_get(r->all->hosts, hosts[i].name,
-			    hosts[i].addresses[k].family,
-			    hosts[i].addresses[k].octets, r->target.port);
-			a->preference = hosts[i].preference;
-			a->number = (uint16_t)i;
-			preference[r->n] = a->preference;
-			own[r->n] = is_own(r->all, a->host);
-			r->n++;
-		}
-	}
-	left = route_cut_own(preference, own, r->n);
-	while (r->n > left)
-		host_release(r->all->hosts, r->addresses[--r->n].host);
-	if (r->n > 0)
-		r->addresses =
-		    mem_rearray(r->addresses, r->n, sizeof(*r->addresses));
-	r->resolved = r->n > 0;
-	r->resolved_at = mono_ms();
-}
-
-static void
-not_found(struct relay *r, enum name_status status, const char *text)
-{
-	const char *code = "451 4.4.3";
-	enum carry_result result = CARRY_LATER;
-	char line[512];
-
-	if (status == NAME_NULL_MX) {
-		code = "556 5.1.10";
-		result = CARRY_NEVER;
-	} else if (status == NAME_NONE && r->target.kind == ROUTE_MX) {
-		code = "550 5.1.2";
-		result = CARRY_NEVER;
-	}
-	/* A host of the configuration that is not there is our trouble, not
-	 * the sender's: that mail waits. */
-	snprintf(line, sizeof(line), "%s %s", code, text);
-	relay_settle(r, result, line, "");
-}
-
-void
-relay_resolved(struct relay *r, enum name_status status, const char *text,
-    const struct name_host *hosts, unsigned n)
-{
-	r->asking = false;
-	if (status == NAME_TEMPORARY && r->resolved) {
-		/* What was known a minute ago is better than nothing. */
-		r->resolved_at = mono_ms();
-	} else if (status != NAME_FOUND) {
-		drop_addresses(r);
-		not_found(r, status, text);
-	} else {
-		set_addresses(r, hosts, n);
-		if (!r->resolved)
-			relay_settle(r, CARRY_NEVER,
-			    "554 5.4.6 mail for this domain comes back to us",
-			    "");
-	}
-	relay_mark(r);
-}
-
-static void
-resolve(struct relay *r)
-{
-	struct name_host literal = { 0 };
-
-	if (r->target.kind == ROUTE_LITERAL) {
-		literal.name = r->target.name;
-		literal.n = 1;
-		literal.addresses[0].family = r->target.family6 ? 6 : 4;
-		memcpy(literal.addresses[0].octets, r->target.octets, 16);
-		relay_resolved(r, NAME_FOUND, "", &literal, 1);
+	if (r->resting || r->queued > 0 || r->bound > 0)
 		return;
-	}
-	r->asking = true;
-	if (!r->all->ops->ask(r->all->arg, r,
-		r->target.kind == ROUTE_MX ? NAME_MX : NAME_ADDRESS,
-		r->target.name))
-		relay_resolved(
-		    r, NAME_TEMPORARY, "too many names are asked for", NULL, 0);
-}
-
-static struct relay *
-find_relay(struct relays *rs, const struct route_target *target)
-{
-	uint64_t key = hmap_hash(target->key, strlen(target->key));
-	struct relay *r;
-
-	/* Two targets of one hash would be a wonder; they are kept apart. */
-	while ((r = hmap_get(rs->by_key, key)) != NULL &&
-	    (r->target.kind != target->kind ||
-		strcmp(r->target.key, target->key) != 0))
-		key = key == UINT64_MAX ? 1 : key + 1;
-	if (r != NULL)
-		return r;
-	r = mem_zalloc(sizeof(*r));
-	r->all = rs;
-	r->target = *target;
-	r->key = key;
-	TAILQ_INIT(&r->queue);
-	hmap_put(rs->by_key, key, r);
-	return r;
-}
-
-/* Of the same message and sender, with room: the recipient joins it. */
-static bool
-join(struct relay *r, const struct relays_rcpt *rcpt)
-{
-	struct transaction *t =
-	    hmap_get(r->all->growing, growing_key(r, rcpt->msgid));
-
-	return t != NULL && t->relay == r && t->msgid == rcpt->msgid &&
-	    strcmp(t->sender, rcpt->sender) == 0 &&
-	    transaction_add(t, rcpt->evpid, rcpt->address, rcpt->arrived);
+	relay_wait(r, NULL);
+	unlist(e, r);
+	r->pace = (struct pace){ 0 };
+	r->resting = true;
+	TAILQ_INSERT_TAIL(&e->resting, r, entry);
+	timer_set(&e->timers, &r->timer, e->now + RELAY_KEPT_MS);
+	if (++e->nresting > RESTING_MAX)
+		relay_free(e, TAILQ_FIRST(&e->resting));
 }
 
 void
-relays_add(struct relays *rs, const struct route_target *target,
-    const struct relays_rcpt *rcpt)
+relay_on_timer(struct engine *e, struct relay *r)
 {
-	struct relay *r = find_relay(rs, target);
-	struct transaction *t;
+	if (r->resting)
+		relay_free(e, r);
+	else
+		relay_mark(e, r);
+}
 
-	if (!join(r, rcpt)) {
-		t = transaction_new(r, rcpt->msgid, rcpt->size, rcpt->sender);
-		transaction_add(t, rcpt->evpid, rcpt->address, rcpt->arrived);
-		TAILQ_INSERT_TAIL(&r->queue, t, entry);
-		r->queued++;
-		rs->waiting++;
-		hmap_put(rs->growing, growing_key(r, rcpt->msgid), t);
-	}
-	relay_mark(r);
-	if (!r->asking &&
-	    (!r->resolved || mono_ms() - r->resolved_at >= FRESH_MS))
-		resolve(r);
+const char *
+relay_name(const struct relay *r, char dst[TARGET_KEY_MAX])
+{
+	const struct destination *d = TAILQ_FIRST(&r->destinations);
+
+	snprintf(dst, TARGET_KEY_MAX, "%s",
+	    d == NULL ? r->domain->name : d->target.key);
+	return dst;
 }

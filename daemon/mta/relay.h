@@ -1,117 +1,129 @@
 /*
- * relay - mail grouped by where it goes: a target, its addresses, its queue
+ * relay - mail that goes to the same hosts in the same manner; pure
  *
- * Recipients of one message for one target join one transaction while that
- * waits. What is due to be done for a relay is done from the loop's tail, so
- * that what comes in one turn is grouped first. A relay without work keeps
- * what the DNS said for a minute. The structs are open to dispatch alone.
+ * One per manner and MX set (or host of `relay via`): destinations whose MX are
+ * the same share it, and its sessions. A connector is one of our sources as the
+ * relay uses it. Recipients of one message join one transaction while that
+ * waits. The set is known by the names of its hosts; their addresses may
+ * change under way.
  */
 #ifndef DAEMON_MTA_RELAY_H
 #define DAEMON_MTA_RELAY_H
 
 #include <sys/queue.h>
-#include <sys/socket.h>
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/edge/carry.h"
-#include "daemon/edge/name.h"
 #include "daemon/mta/host.h"
+#include "daemon/mta/manner.h"
+#include "daemon/mta/pace.h"
 #include "daemon/mta/route.h"
+#include "daemon/mta/steering.h"
+#include "daemon/mta/target.h"
+#include "daemon/mta/timer.h"
 #include "daemon/mta/transaction.h"
 
-#define RELAY_ADDRESSES 32 /* of one relay: the best ones */
+#define RELAY_ADDRESSES 64 /* of one relay: the best ones */
+#define RELAY_KEPT_MS 600000u /* without mail */
+#define RELAY_BAD_SOURCE_MS 600000u
 
-struct event;
-struct event_base;
-struct relays;
+struct destination;
+struct domain;
+struct engine;
+
+TAILQ_HEAD(relay_queue, transaction);
+
+struct relay_address {
+	struct host *host;
+	char *name; /* of the host */
+	uint16_t preference;
+	const struct tlsa *tlsa; /* or NULL */
+	char *trouble; /* why it must not be used, or NULL */
+};
+
+struct connector {
+	struct source *source;
+	unsigned connections;
+	uint64_t bad_until; /* ms; bind() failed */
+	char *error; /* why; NULL: never */
+	struct route **routes; /* one an address, NULL until it is used */
+	uint64_t used; /* its turn: the count of connections before it */
+};
 
 struct relay {
-	struct relays *all;
-	struct route_target target;
+	struct timer timer;
 	uint64_t key;
-	TAILQ_HEAD(transaction_line, transaction) queue;
-	unsigned queued;
+	char *text; /* the MX set, or the host */
+	struct manner *manner;
+	struct domain *domain; /* the first: its limits hold */
+	TAILQ_HEAD(relay_destinations, destination) destinations;
+	unsigned ndestinations;
+	/* Transactions: new ones, and those that were tried before, which take
+	 * turns: what a host defers again and again keeps nobody else from
+	 * being tried. While recipients are being rejected the second kind is
+	 * spared until the row is half full: what has waited out a greylist
+	 * breaks the row, and others can be tried. */
+	struct relay_queue fresh, tried;
+	bool tried_next;
+	unsigned queued; /* in both */
 	unsigned opening; /* connections being set up for it */
 	unsigned bound; /* connections that serve it, those included */
-	bool asking; /* the dns role; what was known goes on */
-	bool resolved; /* then n > 0 */
-	bool dirty, starving, resting; /* which list of all it is on */
-	uint64_t resolved_at; /* ms */
-	struct relay_address {
-		struct host *host;
-		uint16_t preference;
-		uint16_t number; /* of the host; its addresses share it */
-	} * addresses;
+	struct relay_address *addresses; /* by preference */
 	size_t n;
-	struct host *waits_for; /* NULL: not waiting for a connection */
-	TAILQ_ENTRY(relay) waiting; /* of waits_for->waiters */
-	TAILQ_ENTRY(relay) entry; /* of all->dirty, starving or resting */
+	struct connector *connectors;
+	size_t nconnectors;
+	uint64_t turn; /* connections made so far */
+	uint64_t connect_at; /* ms; of the last one */
+	bool proven; /* a session was set up; the last attempt did not fail */
+	bool attempted; /* an attempt failed, for the mail that waits */
+	char *failure; /* how: its status, or NULL */
+	char remote[HOST_LABEL_MAX]; /* and with whom */
+	struct pace pace; /* what its mail waits for */
+	const struct steering *steering; /* a pause, or NULL */
+	bool dirty, resting; /* which list of the engine it is on */
+	struct waiting *waits; /* the line it stands in, or NULL */
+	struct waiting *woken; /* the line it came from */
+	TAILQ_ENTRY(relay) waiting;
+	TAILQ_ENTRY(relay) entry; /* of dirty or resting */
+	TAILQ_ENTRY(relay) all;
 };
 
-struct relays_ops {
-	/* Asks the dns role; the answer goes to relay_resolved(), once. False:
-	 * too many questions are open. */
-	bool (*ask)(
-	    void *arg, struct relay *r, enum name_kind kind, const char *name);
-	void (*outcome)(void *arg, const struct transaction *t, unsigned i,
-	    enum carry_result result, const char *status, const char *remote);
-	void (*want)(
-	    void *arg, uint32_t stream, uint64_t msgid, uint64_t offset);
-	/* Finds connections for the mail of a relay; see relay_mark(). */
-	void (*dispatch)(void *arg, struct relay *r);
-};
+/* For people: the domain of one destination, the host of via, or "a (+3)". */
+const char *relay_name(const struct relay *r, char dst[TARGET_KEY_MAX]);
 
-TAILQ_HEAD(relay_list, relay);
+/* Of a set, by its text; makes it when there is none. */
+struct relay *relay_get(
+    struct engine *e, struct manner *m, struct domain *d, const char *text);
+/* Takes the list and what is in it. */
+void relay_set_addresses(
+    struct engine *e, struct relay *r, struct relay_address *a, size_t n);
+void relay_addresses_free(struct engine *e, struct relay_address *a, size_t n);
+/* The route of a connector to an address; NULL: it is not there yet. */
+struct route *relay_route(struct engine *e, struct relay *r,
+    struct connector *c, size_t address, bool make);
+bool relay_has(const struct relay *r, const struct route *route);
+void relay_add(struct engine *e, struct relay *r, struct destination *d);
+void relay_remove(struct engine *e, struct relay *r, struct destination *d);
 
-struct relays {
-	struct hosts *hosts;
-	const struct relays_ops *ops;
-	void *arg;
-	const struct sockaddr_storage *own; /* what we listen on; lent */
-	size_t nown;
-	struct hmap *by_key; /* relay */
-	struct hmap *growing; /* transaction that takes more recipients */
-	struct relay_list dirty;
-	struct relay_list starving; /* no connection was free in all */
-	struct relay_list resting; /* without work, the oldest first */
-	size_t nresting;
-	uint64_t waiting; /* transactions queued */
-	struct event *tail, *reaper;
-};
+/* An attempt to get a session has failed; NULL: one has not. */
+void relay_attempted(struct relay *r, const char *status, const char *remote);
+struct connector *relay_connector(struct relay *r, const struct source *s);
 
-struct relays *relays_new(struct event_base *base, struct hosts *hosts,
-    const struct relays_ops *ops, void *arg);
-
-struct relays_rcpt { /* one recipient to be carried */
-	uint64_t msgid, size;
-	const char *sender;
-	uint64_t evpid;
-	const char *address;
-	int64_t arrived;
-};
-void relays_add(struct relays *rs, const struct route_target *target,
-    const struct relays_rcpt *rcpt);
-
-/* hosts only with NAME_FOUND. */
-void relay_resolved(struct relay *r, enum name_status status, const char *text,
-    const struct name_host *hosts, unsigned n);
-
-/* Asks for dispatch(), once, in the loop's tail. */
-void relay_mark(struct relay *r);
-/* Takes the first transaction off the queue; NULL: there is none. */
-struct transaction *relay_take(struct relay *r);
-/* Puts one back in front: it was not tried. */
-void relay_put_back(struct relay *r, struct transaction *t);
-/* All that waits gets the same outcome. */
-void relay_settle(struct relay *r, enum carry_result result, const char *status,
-    const char *remote);
-/* In the line for a connection to h; NULL: in none. */
-void relay_wait(struct relay *r, struct host *h);
-void relay_starve(struct relay *r);
-/* It may have nothing left to do. */
-void relay_rest(struct relay *r);
+void relay_mark(struct engine *e, struct relay *r);
+/* Takes one off the list of those that are marked; NULL: none is. */
+struct relay *relay_marked(struct engine *e);
+void relay_wait(struct relay *r, struct waiting *w); /* NULL: in no line */
+void relay_put(struct engine *e, struct relay *r, struct transaction *t);
+void relay_put_back(struct engine *e, struct relay *r, struct transaction *t);
+/* What is taken next where so many were rejected in a row; or NULL. */
+struct transaction *relay_first(
+    const struct engine *e, const struct relay *r, unsigned row);
+struct transaction *relay_take(struct engine *e, struct relay *r, unsigned row);
+void relay_wake(struct engine *e, struct waiting *w); /* the first in line */
+void relay_rest(struct engine *e, struct relay *r); /* it may be idle */
+void relay_free(struct engine *e, struct relay *r);
+void relay_on_timer(struct engine *e, struct relay *r);
 
 #endif

@@ -109,6 +109,12 @@ past_enhanced(const char *line, unsigned klass)
 	return line + n + (line[n] == ' ');
 }
 
+bool
+reply_enhanced(const struct reply *r)
+{
+	return past_enhanced(r->text, r->code / 100) != r->text;
+}
+
 const char *
 reply_status(char dst[REPLY_STATUS_MAX], const struct reply *r)
 {
@@ -172,32 +178,58 @@ is_word(const char *line, size_t len, const char *word)
 	return len == strlen(word) && strncasecmp(line, word, len) == 0;
 }
 
+/* AUTH PLAIN LOGIN, or as some said it before there was a standard: AUTH=... */
+static void
+take_auth(struct reply_ehlo *e, const char *s)
+{
+	size_t n;
+
+	for (; *s != '\0' && *s != '\n'; s += n) {
+		n = strcspn(s, " =\n");
+		if (is_word(s, n, "PLAIN"))
+			e->auth_plain = true;
+		else if (is_word(s, n, "LOGIN"))
+			e->auth_login = true;
+		n += strspn(s + n, " =");
+	}
+}
+
+static void
+take_size(struct reply_ehlo *e, const char *s)
+{
+	size_t digits = strspn(s, "0123456789");
+	char number[24];
+
+	e->size = true;
+	if (digits >= sizeof(number))
+		return; /* beyond any message: no limit */
+	memcpy(number, s, digits);
+	number[digits] = '\0';
+	if (!text_number(number, UINT64_MAX / 2, &e->size_limit))
+		e->size_limit = 0;
+}
+
 void
 reply_ehlo(struct reply_ehlo *e, const struct reply *r)
 {
 	const char *line = strchr(r->text, '\n');
-	char number[24];
-	size_t n, digits;
+	size_t n;
 
 	memset(e, 0, sizeof(*e));
 	/* The first line names the host. */
 	for (; line != NULL && *++line != '\0'; line = strchr(line, '\n')) {
-		n = strcspn(line, " \n");
+		n = strcspn(line, " =\n");
 		if (is_word(line, n, "PIPELINING"))
 			e->pipelining = true;
 		else if (is_word(line, n, "8BITMIME"))
 			e->eightbitmime = true;
-		else if (is_word(line, n, "SIZE")) {
-			e->size = true;
-			n += strspn(line + n, " ");
-			digits = strspn(line + n, "0123456789");
-			if (digits >= sizeof(number))
-				continue; /* beyond any message: no limit */
-			memcpy(number, line + n, digits);
-			number[digits] = '\0';
-			if (!text_number(
-				number, UINT64_MAX / 2, &e->size_limit))
-				e->size_limit = 0;
-		}
+		else if (is_word(line, n, "STARTTLS"))
+			e->starttls = true;
+		else if (is_word(line, n, "CHUNKING"))
+			e->chunking = true;
+		else if (is_word(line, n, "AUTH"))
+			take_auth(e, line + n + strspn(line + n, " ="));
+		else if (is_word(line, n, "SIZE"))
+			take_size(e, line + n + strspn(line + n, " "));
 	}
 }

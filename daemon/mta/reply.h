@@ -45,6 +45,9 @@ enum reply_state reply_feed(
  * none), all lines in one, printable. */
 const char *reply_status(char dst[REPLY_STATUS_MAX], const struct reply *r);
 
+/* The host gave an enhanced code of the reply's class itself. */
+bool reply_enhanced(const struct reply *r);
+
 /* The first word of the text, "" when there is none; for the banner. */
 const char *reply_word(char *dst, size_t size, const struct reply *r);
 
@@ -52,6 +55,9 @@ const char *reply_word(char *dst, size_t size, const struct reply *r);
 struct reply_ehlo {
 	bool pipelining;
 	bool eightbitmime;
+	bool starttls;
+	bool chunking;
+	bool auth_plain, auth_login;
 	bool size; /* wants SIZE= */
 	uint64_t size_limit; /* 0: none told */
 };

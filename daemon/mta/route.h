@@ -1,72 +1,124 @@
 /*
- * route - where mail goes out, and by which address next, pure
+ * route - the way from a source to a host, and what it has earned; pure
  *
- * A target is what the tasks of the mta are grouped by: the host of `relay
- * via`, or a domain whose MX is to be asked for. Its addresses stand in order
- * of preference; what is known about each comes in as numbers, the decision
- * goes out.
+ * A new route gets one connection; each session that is set up allows one
+ * more. A failure adds 1 to its penalty p and disables it for base * p^2; when
+ * that is over it is as new and a point of the penalty is lent to it, which
+ * the next failure takes back and a delivery makes a gift. Routes are told
+ * apart by the manner as well: a policy that a host does not meet is no fault
+ * of the host towards others.
  */
 #ifndef DAEMON_MTA_ROUTE_H
 #define DAEMON_MTA_ROUTE_H
 
+#include <sys/queue.h>
+
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
-#define ROUTE_PORT 25
-#define ROUTE_NAME_MAX 256
-#define ROUTE_KEY_MAX (ROUTE_NAME_MAX + 16)
+#include "daemon/edge/carry.h"
+#include "daemon/mta/host.h"
+#include "daemon/mta/manner.h"
+#include "daemon/mta/source.h"
+#include "daemon/mta/steering.h"
+#include "daemon/mta/timer.h"
 
-enum route_kind {
-	ROUTE_MX, /* ask for the MX of name */
-	ROUTE_HOST, /* ask for the addresses of name */
-	ROUTE_LITERAL /* name is an address: 192.0.2.1 or 2001:db8::1 */
+#define ROUTE_RATE_SECONDS 10
+#define ROUTE_ERROR_MAX 512
+#define ROUTE_NAME_MAX (SOURCE_TEXT_MAX + HOST_LABEL_MAX + 8)
+
+struct domain;
+struct engine;
+struct engine_outcome;
+struct link;
+struct tlsa;
+
+enum route_end { /* why it is disabled */
+	ROUTE_ENABLED,
+	ROUTE_FAILED, /* no session, or one that came to nothing */
+	ROUTE_ASIDE /* too many recipients were rejected in a row */
 };
 
-struct route_target {
-	enum route_kind kind;
-	char name[ROUTE_NAME_MAX]; /* lower case */
-	uint16_t port;
-	bool family6; /* of a literal */
-	uint8_t octets[16]; /* of a literal, in network order */
-	char key[ROUTE_KEY_MAX]; /* equal keys, equal targets; for people too */
+/* An outcome that is held back until it is known whether its row is broken. */
+struct route_held {
+	STAILQ_ENTRY(route_held) entry;
+	uint64_t evpid;
+	int64_t arrived;
+	enum carry_result result;
+	char *status, *relay;
 };
 
-/* via: host or [address] of `relay via`, or NULL: by domain, which may be an
- * address literal. False for what is no name and no address. */
-bool route_target(struct route_target *t, const char *via, uint16_t via_port,
-    const char *domain, uint16_t mx_port);
+struct route {
+	struct timer timer;
+	uint32_t id; /* r12 */
+	uint64_t key;
+	unsigned refs; /* relays and links */
+	struct manner *manner;
+	struct source *source;
+	struct host *host;
+	char *name; /* of the host; "": none but its address */
+	struct domain *domain; /* whose limits hold: the first */
+	const struct tlsa *tlsa; /* of its host, as last looked up, or NULL */
 
-struct route_address {
-	uint16_t preference;
-	uint16_t host; /* addresses of one host stand together, one number */
-	uint16_t connections; /* open or being opened */
-	uint16_t live; /* of them: have got past EHLO */
-	uint16_t failures; /* in a row */
-	bool idle; /* a connection waits for work */
-	uint64_t usable_at; /* ms; later than now: failed a moment ago */
-	uint64_t failed_at; /* ms; 0: never */
+	unsigned connections; /* open or being opened */
+	unsigned ready; /* of them: sessions */
+	unsigned carrying; /* of them: at work */
+	unsigned allowed; /* connections, while it ramps up */
+	bool validated; /* a session was set up since it was new */
+	unsigned penalty;
+	bool lent; /* a point was taken off by time alone */
+	enum route_end end;
+	uint64_t disabled_until; /* ms; 0: usable */
+	uint64_t connect_at; /* ms; of the last connection */
+	uint64_t disconnect_at; /* ms; of the last end that was not ours */
+	unsigned row; /* recipients rejected in a row */
+	STAILQ_HEAD(route_held_list, route_held) held;
+
+	uint64_t errors; /* sessions that failed */
+	char *error; /* the last of them, NULL: none */
+	int64_t error_at; /* wall clock */
+	uint64_t delivered; /* recipients */
+	uint64_t rate_second;
+	uint32_t rate[ROUTE_RATE_SECONDS];
+	const struct steering *steering; /* a pause, or NULL */
+	TAILQ_HEAD(route_idle, link) idle;
+	TAILQ_ENTRY(route) entry; /* of all */
 };
 
-enum route_verdict {
-	ROUTE_OPEN, /* a new connection to it, or its idle one */
-	ROUTE_BUSY, /* wait for a connection to it */
-	ROUTE_DEAD /* all failed, it was the last; or there is none: n is 0 */
-};
+/* NULL: there is none. */
+struct route *route_find(const struct engine *e, const struct manner *m,
+    const struct source *s, const struct host *h, const char *name);
+/* Makes it, with one reference. */
+struct route *route_new(struct engine *e, struct manner *m, struct source *s,
+    struct host *h, const char *name, struct domain *d);
+void route_release(struct engine *e, struct route *r);
 
-/*
- * Takes the best preference that has a usable address; there an idle
- * connection first, then the fewest failures, then the fewest connections. An
- * address that failed before is probed by one connection at a time.
- */
-enum route_verdict route_pick(const struct route_address *a, size_t n,
-    unsigned cap, uint64_t now, size_t *which);
+void route_connects(struct engine *e, struct route *r);
+void route_works(struct engine *e, struct route *r); /* a session is set up */
+void route_delivered(struct engine *e, struct route *r);
+void route_erred(struct engine *e, struct route *r, const char *status);
+/* It takes no more than it has. */
+void route_full(struct engine *e, struct route *r, const char *status);
+void route_failed(struct engine *e, struct route *r, const char *status);
+void route_aside(struct engine *e, struct route *r, const char *status);
+void route_enable(struct engine *e, struct route *r); /* before its time */
+void route_on_timer(struct engine *e, struct route *r);
 
-/* How long an address rests after so many failures in a row: ms. */
-uint64_t route_rest(unsigned failures);
+/* A recipient was rejected. True: the row is full, stop. */
+bool route_rejected(
+    struct engine *e, struct route *r, struct engine_outcome *o);
+void route_accepted(struct engine *e, struct route *r);
+void route_let_go(struct engine *e, struct route *r, bool step);
 
-/* RFC 5321 section 5.1: what is not better than ourselves is cut off. own[i]
- * marks addresses that are ours. Returns how many are left. */
-size_t route_cut_own(const uint16_t *preference, const bool *own, size_t n);
+bool route_disabled(const struct route *r);
+/* How long a penalty disables, without the jitter: ms. */
+uint64_t route_rest(unsigned penalty, uint32_t base_s, uint32_t most_s);
+/* Deliveries within the last ROUTE_RATE_SECONDS. */
+unsigned route_recent(const struct route *r, uint64_t now);
+/* "NDQK", '-' for what is not so. */
+void route_flags(const struct route *r, char flags[5]);
+/* "* -> mx.example.org [192.0.2.1]:25" */
+const char *route_name(const struct route *r, char dst[ROUTE_NAME_MAX]);
+struct route *route_by_id(const struct engine *e, uint32_t id);
 
 #endif

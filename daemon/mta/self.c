@@ -1,9 +1,11 @@
 #include "daemon/mta/self.h"
 
+#include <arpa/inet.h>
 #include <ifaddrs.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/base/mem.h"
 
@@ -75,4 +77,30 @@ self_addresses(const struct conf *conf, size_t *n)
 	}
 	*n = l.n;
 	return l.all;
+}
+
+bool
+self_towards(
+    const struct sockaddr_storage *to, socklen_t len, char *dst, socklen_t size)
+{
+	struct sockaddr_storage own = { 0 };
+	const struct sockaddr_in6 *six = (const void *)&own;
+	const struct sockaddr_in *four = (const void *)&own;
+	socklen_t ownlen = sizeof(own);
+	const void *octets;
+	bool known;
+	int fd;
+
+	if (to->ss_family == AF_UNIX)
+		return false;
+	/* A datagram socket is only given its ends: nothing is sent. */
+	fd = socket(to->ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return false;
+	known = connect(fd, (const void *)to, len) == 0 &&
+	    getsockname(fd, (void *)&own, &ownlen) == 0;
+	close(fd);
+	octets = own.ss_family == AF_INET ? (const void *)&four->sin_addr
+					  : (const void *)&six->sin6_addr;
+	return known && inet_ntop(own.ss_family, octets, dst, size) != NULL;
 }

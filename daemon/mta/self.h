@@ -15,4 +15,8 @@
 /* The caller frees the array; NULL when *n is 0. */
 struct sockaddr_storage *self_addresses(const struct conf *conf, size_t *n);
 
+/* The address that the system would connect from; false: it does not know. */
+bool self_towards(const struct sockaddr_storage *to, socklen_t len, char *dst,
+    socklen_t size);
+
 #endif

@@ -3,8 +3,9 @@
 #include <string.h>
 
 void
-stuff_init(struct stuff *s)
+stuff_init(struct stuff *s, bool chunks)
 {
+	s->chunks = chunks;
 	s->within = false;
 	s->cr = false;
 }
@@ -12,9 +13,10 @@ stuff_init(struct stuff *s)
 /* How many octets from p may pass as they are. Stops before a dot that begins
  * a line, a bare CR or LF, and a CR that is the last octet. */
 static size_t
-plain_run(const char *p, const char *end, bool within)
+plain_run(const char *p, const char *end, const struct stuff *s)
 {
 	const char *q = p, *lf, *cr;
+	bool within = s->within || s->chunks;
 
 	while (q < end) {
 		if (!within && *q == '.' && q > p)
@@ -26,7 +28,7 @@ plain_run(const char *p, const char *end, bool within)
 		if (lf != cr + 1)
 			return (size_t)(cr - p);
 		q = lf + 1;
-		within = false;
+		within = s->chunks;
 	}
 	return (size_t)(q - p);
 }
@@ -52,9 +54,9 @@ stuff_feed(struct stuff *s, const void *data, size_t len,
 			p++;
 			continue;
 		}
-		if (!s->within && *p == '.')
+		if (!s->within && !s->chunks && *p == '.')
 			put(arg, ".", 1);
-		n = plain_run(p, end, s->within);
+		n = plain_run(p, end, s);
 		put(arg, p, n);
 		p += n;
 		s->within = p[-1] != '\n';
@@ -67,6 +69,7 @@ stuff_end(struct stuff *s, void (*put)(void *arg, const void *octets, size_t n),
 {
 	if (s->cr || s->within)
 		put(arg, "\r\n", 2);
-	put(arg, ".\r\n", 3);
-	stuff_init(s);
+	if (!s->chunks)
+		put(arg, ".\r\n", 3);
+	stuff_init(s, s->chunks);
 }

@@ -1,16 +1,15 @@
 #include "daemon/mta/transaction.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/base/mem.h"
 
 struct transaction *
-transaction_new(
-    struct relay *relay, uint64_t msgid, uint64_t size, const char *sender)
+transaction_new(uint64_t msgid, uint64_t size, const char *sender)
 {
 	struct transaction *t = mem_zalloc(sizeof(*t));
 
-	t->relay = relay;
 	t->msgid = msgid;
 	t->size = size;
 	t->sender = mem_strdup(sender);
@@ -44,10 +43,28 @@ transaction_add(
 		t->rcpts = mem_rearray(t->rcpts, t->room, sizeof(*t->rcpts));
 	}
 	r = &t->rcpts[t->n++];
+	memset(r, 0, sizeof(*r));
 	r->evpid = evpid;
 	r->address = mem_strdup(address);
 	r->arrived = arrived;
 	r->state = TRANSACTION_OPEN;
 	t->open++;
 	return true;
+}
+
+unsigned
+transaction_compact(struct transaction *t)
+{
+	unsigned i, n = 0;
+
+	for (i = 0; i < t->n; i++) {
+		if (t->rcpts[i].state == TRANSACTION_SETTLED) {
+			free(t->rcpts[i].address);
+			continue;
+		}
+		t->rcpts[n] = t->rcpts[i];
+		t->rcpts[n++].state = TRANSACTION_OPEN;
+	}
+	t->n = t->open = n;
+	return n;
 }

@@ -29,7 +29,8 @@ reload_read(const char *path, const struct conf *current)
 
 	if (c == NULL)
 		return NULL;
-	if (needs_restart("spool", current->spool, c->spool) ||
+	if (!conf_supply(c, false, report, NULL) ||
+	    needs_restart("spool", current->spool, c->spool) ||
 	    needs_restart("control", current->control, c->control)) {
 		conf_free(c);
 		return NULL;

@@ -4,37 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/scheduler/dueheap.h"
-#include "daemon/scheduler/finder.h"
-#include "daemon/scheduler/lane.h"
-#include "daemon/scheduler/slab.h"
+#include "daemon/scheduler/agenda_inside.h"
 #include "lib/base/ident.h"
 #include "lib/base/mem.h"
-
-/* Places are numbered from 1; 0 is none. */
-struct entry {
-	uint64_t evpid;
-	uint32_t id_link, message_link; /* chains of the indexes */
-	uint32_t sibling_next, sibling_prev; /* ring of the message */
-	uint32_t key;
-	uint32_t at; /* waiting: position in the heap; ready, flying: group */
-	uint32_t due; /* of a held one */
-	uint32_t next, prev; /* ready: of its group; flying: of its kind */
-	uint8_t state;
-	uint8_t kind;
-	bool fenced; /* the verb about all is not for this one */
-};
-
-struct agenda {
-	struct slab slab; /* of entries */
-	struct finder by_id, by_message;
-	struct dueheap waiting;
-	struct lane lanes[PLAN_KINDS];
-	uint32_t held;
-	uint32_t now; /* as of the last ripening */
-	uint8_t next_kind; /* whose turn it is */
-	bool fence;
-};
 
 static uint64_t
 id_of(const void *place)
@@ -52,25 +24,16 @@ message_of(const void *place)
 	return ident_msgid(e->evpid);
 }
 
-static struct entry *
-entry_at(const struct agenda *a, uint32_t i)
-{
-	return slab_at(&a->slab, i);
-}
-
 static struct lane *
 lane_of(struct agenda *a, const struct entry *e)
 {
 	return &a->lanes[e->kind];
 }
 
-/* Times outside of 1970 to 2106 are as good as the nearest one inside. */
 static uint32_t
-clamp_time(int64_t t)
+ready_of_key(void *lane, uint32_t key)
 {
-	if (t < 0)
-		return 0;
-	return t > UINT32_MAX ? UINT32_MAX : (uint32_t)t;
+	return lane_ready(lane, key);
 }
 
 struct agenda *
@@ -85,8 +48,12 @@ agenda_new(void)
 	finder_init(&a->by_message, &a->slab, message_of,
 	    offsetof(struct entry, message_link));
 	dueheap_init(&a->waiting, &a->slab, offsetof(struct entry, at));
-	for (kind = 0; kind < PLAN_KINDS; kind++)
+	for (kind = 0; kind < PLAN_KINDS; kind++) {
 		lane_init(&a->lanes[kind]);
+		haste_init(&a->haste[kind], &a->slab,
+		    offsetof(struct entry, next), offsetof(struct entry, prev),
+		    ready_of_key, &a->lanes[kind]);
+	}
 	return a;
 }
 
@@ -101,8 +68,10 @@ agenda_free(struct agenda *a)
 	finder_free(&a->by_message);
 	dueheap_free(&a->waiting);
 	slab_free(&a->slab);
-	for (kind = 0; kind < PLAN_KINDS; kind++)
+	for (kind = 0; kind < PLAN_KINDS; kind++) {
 		lane_free(&a->lanes[kind]);
+		haste_free(&a->haste[kind]);
+	}
 	free(a);
 }
 
@@ -120,15 +89,35 @@ agenda_pause(struct agenda *a, enum plan_kind kind, bool paused)
 	a->lanes[kind].paused = paused;
 }
 
+void
+agenda_begin_waiting(struct agenda *a, uint32_t i)
+{
+	struct entry *e = entry_at(a, i);
+
+	e->state = AGENDA_WAITING;
+	if (e->destination)
+		haste_wait(&a->haste[e->kind], e->key, i);
+}
+
 static void
 park_waiting(struct agenda *a, uint32_t i, uint32_t due)
 {
-	entry_at(a, i)->state = AGENDA_WAITING;
+	agenda_begin_waiting(a, i);
 	dueheap_push(&a->waiting, i, due);
 }
 
 static void
-park_held(struct agenda *a, uint32_t i, uint32_t due)
+unpark_waiting(struct agenda *a, uint32_t i)
+{
+	struct entry *e = entry_at(a, i);
+
+	dueheap_del(&a->waiting, e->at);
+	if (e->destination)
+		haste_leave(&a->haste[e->kind], e->key, i);
+}
+
+void
+agenda_park_held(struct agenda *a, uint32_t i, uint32_t due)
 {
 	struct entry *e = entry_at(a, i);
 
@@ -145,6 +134,7 @@ park_ready(struct agenda *a, uint32_t i)
 	struct group *g;
 
 	e->state = AGENDA_READY;
+	e->destination = false;
 	e->at = lane_of_key(l, e->key);
 	g = lane_group(l, e->at);
 	e->next = 0;
@@ -221,17 +211,17 @@ unpark_flying(struct agenda *a, struct entry *e)
 	lane_drop_if_idle(l, e->at);
 }
 
-/* Takes the entry from wherever it is. Returns when it was due; 0: now. */
-static uint32_t
-unpark(struct agenda *a, struct entry *e)
+uint32_t
+agenda_unpark(struct agenda *a, uint32_t i)
 {
+	struct entry *e = entry_at(a, i);
 	uint32_t due = 0;
 
 	switch ((enum agenda_state)e->state) {
 	case AGENDA_WAITING:
 		due = ((struct duenode *)chunks_at(&a->waiting.nodes, e->at))
 			  ->due;
-		dueheap_del(&a->waiting, e->at);
+		unpark_waiting(a, i);
 		break;
 	case AGENDA_READY:
 		unpark_ready(a, e);
@@ -285,10 +275,10 @@ leave_message(struct agenda *a, uint32_t i)
 	entry_at(a, next)->sibling_prev = e->sibling_prev;
 }
 
-static void
-forget(struct agenda *a, uint32_t i)
+void
+agenda_forget(struct agenda *a, uint32_t i)
 {
-	unpark(a, entry_at(a, i));
+	agenda_unpark(a, i);
 	leave_message(a, i);
 	finder_del(&a->by_id, i);
 	slab_put(&a->slab, i);
@@ -310,23 +300,53 @@ agenda_add(struct agenda *a, const struct plan_row *row)
 		e = entry_at(a, i);
 		if (e->state == AGENDA_FLYING)
 			return;
-		unpark(a, e);
+		agenda_unpark(a, i);
 	}
 	e->fenced = a->fence;
+	e->destination = false;
 	e->kind = (uint8_t)row->kind;
 	e->key = row->key;
 	if (row->held)
-		park_held(a, i, clamp_time(row->due));
+		agenda_park_held(a, i, agenda_time(row->due));
 	else
-		park_until(a, i, clamp_time(row->due));
+		park_until(a, i, agenda_time(row->due));
 }
 
 int64_t
 agenda_next_due(const struct agenda *a)
 {
 	const struct duenode *n = dueheap_first(&a->waiting);
+	int64_t next = n == NULL ? AGENDA_NEVER : n->due;
+	uint32_t due;
+	int kind;
 
-	return n == NULL ? AGENDA_NEVER : n->due;
+	for (kind = 0; kind < PLAN_KINDS; kind++) {
+		due = haste_due(&a->haste[kind]);
+		if (due != HASTE_NEVER && due < next)
+			next = due;
+	}
+	return next;
+}
+
+/* What waits for a destination that takes mail. True: there is more. */
+static bool
+hasten(struct agenda *a, unsigned max)
+{
+	struct haste *h;
+	uint32_t i;
+	int kind;
+
+	for (kind = 0; kind < PLAN_KINDS; kind++) {
+		h = &a->haste[kind];
+		while (max > 0 && (i = haste_next(h, a->now)) != 0) {
+			unpark_waiting(a, i);
+			park_ready(a, i);
+			max--;
+		}
+		if (haste_due(h) <= a->now)
+			return true;
+	}
+	return false;
 }
 
 bool
@@ -335,15 +355,18 @@ agenda_ripen(struct agenda *a, int64_t now, unsigned max)
 	const struct duenode *n;
 	uint32_t i;
 
-	a->now = clamp_time(now);
+	bool more;
+
+	a->now = agenda_time(now);
+	more = hasten(a, max);
 	while ((n = dueheap_first(&a->waiting)) != NULL && n->due <= a->now) {
 		if (max-- == 0)
 			return true;
 		i = n->place;
-		dueheap_del(&a->waiting, 0);
+		unpark_waiting(a, i);
 		park_ready(a, i);
 	}
-	return false;
+	return more;
 }
 
 static bool
@@ -388,18 +411,25 @@ void
 agenda_settle(struct agenda *a, const struct plan_settled *s)
 {
 	uint32_t i = finder_find(&a->by_id, s->evpid);
+	struct entry *e;
 
 	if (i == 0)
 		return;
+	e = entry_at(a, i);
+	if (s->destination && s->result == PLAN_GONE)
+		haste_success(&a->haste[e->kind], e->key, a->now);
+	else if (s->destination)
+		haste_failure(&a->haste[e->kind], e->key);
 	if (s->result == PLAN_GONE) {
-		forget(a, i);
+		agenda_forget(a, i);
 		return;
 	}
-	unpark(a, entry_at(a, i));
+	agenda_unpark(a, i);
+	e->destination = s->destination;
 	if (s->result == PLAN_HELD)
-		park_held(a, i, clamp_time(s->due));
+		agenda_park_held(a, i, agenda_time(s->due));
 	else
-		park_until(a, i, clamp_time(s->due));
+		park_until(a, i, agenda_time(s->due));
 }
 
 enum agenda_state
@@ -432,7 +462,7 @@ agenda_hold(struct agenda *a, uint64_t evpid)
 	uint32_t i = finder_find(&a->by_id, evpid);
 
 	if (i != 0 && entry_at(a, i)->state != AGENDA_FLYING)
-		park_held(a, i, unpark(a, entry_at(a, i)));
+		agenda_park_held(a, i, agenda_unpark(a, i));
 }
 
 void
@@ -441,7 +471,7 @@ agenda_release(struct agenda *a, uint64_t evpid)
 	uint32_t i = finder_find(&a->by_id, evpid);
 
 	if (i != 0 && entry_at(a, i)->state == AGENDA_HELD)
-		park_waiting(a, i, unpark(a, entry_at(a, i)));
+		park_waiting(a, i, agenda_unpark(a, i));
 }
 
 void
@@ -454,11 +484,11 @@ agenda_schedule(struct agenda *a, uint64_t evpid, int64_t now)
 		return;
 	e = entry_at(a, i);
 	if (e->state == AGENDA_WAITING) {
-		due = unpark(a, e);
+		due = agenda_unpark(a, i);
 		park_waiting(
-		    a, i, due < clamp_time(now) ? due : clamp_time(now));
-	} else if (e->state == AGENDA_HELD && e->due > clamp_time(now)) {
-		e->due = clamp_time(now);
+		    a, i, due < agenda_time(now) ? due : agenda_time(now));
+	} else if (e->state == AGENDA_HELD && e->due > agenda_time(now)) {
+		e->due = agenda_time(now);
 	}
 }
 
@@ -468,125 +498,7 @@ agenda_remove(struct agenda *a, uint64_t evpid)
 	uint32_t i = finder_find(&a->by_id, evpid);
 
 	if (i != 0 && entry_at(a, i)->state != AGENDA_FLYING)
-		forget(a, i);
-}
-
-void
-agenda_fence(struct agenda *a)
-{
-	uint32_t i;
-	int kind;
-
-	a->fence = true;
-	for (kind = 0; kind < PLAN_KINDS; kind++)
-		for (i = a->lanes[kind].first_flying; i != 0;
-		     i = entry_at(a, i)->next)
-			entry_at(a, i)->fenced = true;
-}
-
-/* Does act for every entry within the fence, and lifts it. */
-static void
-sweep(struct agenda *a, uint32_t now,
-    void (*act)(struct agenda *a, uint32_t i, struct entry *e, uint32_t now))
-{
-	uint32_t i, used = a->slab.used;
-	struct entry *e;
-
-	a->fence = false;
-	for (i = 1; i <= used && a->slab.live > 0; i++) {
-		e = entry_at(a, i);
-		if (!e->fenced && e->state != AGENDA_NONE &&
-		    e->state != AGENDA_FLYING)
-			act(a, i, e, now);
-		else
-			e->fenced = false;
-	}
-}
-
-static void
-nothing(struct agenda *a, uint32_t i, struct entry *e, uint32_t now)
-{
-	(void)a;
-	(void)i;
-	(void)e;
-	(void)now;
-}
-
-static void
-hold_one(struct agenda *a, uint32_t i, struct entry *e, uint32_t now)
-{
-	(void)now;
-	if (e->state != AGENDA_HELD)
-		park_held(a, i, unpark(a, e));
-}
-
-/* The heap is put in order once, after all have come. */
-static void
-release_one(struct agenda *a, uint32_t i, struct entry *e, uint32_t now)
-{
-	uint32_t due;
-
-	(void)now;
-	if (e->state != AGENDA_HELD)
-		return;
-	due = unpark(a, e);
-	e->state = AGENDA_WAITING;
-	dueheap_append(&a->waiting, i, due);
-}
-
-/* Those that wait are left to the heap. */
-static void
-schedule_one(struct agenda *a, uint32_t i, struct entry *e, uint32_t now)
-{
-	(void)a;
-	(void)i;
-	if (e->state == AGENDA_HELD && e->due > now)
-		e->due = now;
-}
-
-static void
-remove_one(struct agenda *a, uint32_t i, struct entry *e, uint32_t now)
-{
-	(void)e;
-	(void)now;
-	forget(a, i);
-}
-
-void
-agenda_unfence(struct agenda *a)
-{
-	sweep(a, 0, nothing);
-}
-
-void
-agenda_hold_all(struct agenda *a)
-{
-	sweep(a, 0, hold_one);
-}
-
-/* A fence would leave some held here that the spool has released; the other
- * way round the spool says so when they come due. */
-void
-agenda_release_all(struct agenda *a)
-{
-	agenda_unfence(a);
-	sweep(a, 0, release_one);
-	dueheap_order(&a->waiting);
-}
-
-/* Those that come due at once become ready turn by turn. One of them that the
- * fence would keep out is tried early, which is no harm. */
-void
-agenda_schedule_all(struct agenda *a, int64_t now)
-{
-	sweep(a, clamp_time(now), schedule_one);
-	dueheap_clamp(&a->waiting, clamp_time(now));
-}
-
-void
-agenda_remove_all(struct agenda *a)
-{
-	sweep(a, 0, remove_one);
+		agenda_forget(a, i);
 }
 
 void
@@ -609,6 +521,7 @@ agenda_stats(const struct agenda *a, struct agenda_stats *s)
 		s->paused[kind] = l->paused;
 		s->keys += l->slab.live;
 		s->bytes += chunks_bytes(&l->slab.places) +
-		    chunks_bytes(&l->by_key.heads);
+		    chunks_bytes(&l->by_key.heads) +
+		    haste_bytes(&a->haste[kind]);
 	}
 }

@@ -4,7 +4,8 @@
  * Pure: time comes in, batches go out. An envelope waits for its time (heap),
  * is ready (a queue for each key), is in flight, or is held. Keys with ready
  * work are served in turn, so ten thousand for one destination never delay a
- * fresh one for another. At most 96 octets an envelope with everything; every
+ * fresh one for another. What waits for its destination is tried when that
+ * takes other mail (haste.h). At most 96 octets an envelope with everything; every
  * step is O(log n), but for the verbs about all.
  */
 #ifndef DAEMON_SCHEDULER_AGENDA_H
@@ -31,8 +32,8 @@ enum agenda_state {
 struct agenda *agenda_new(void);
 void agenda_free(struct agenda *a);
 
-/* In flight at most total of a kind, and per_key of one key; a key that alone
- * has ready work may use all of total but the tenth that is kept for others. */
+/* In flight at most total of a kind, and per_key of one key beside others that
+ * have ready work; a key leaves half as many as it has, and a tenth (lane.c). */
 void agenda_limit(
     struct agenda *a, enum plan_kind kind, uint32_t total, uint32_t per_key);
 /* Nothing of a paused kind is taken. */
@@ -43,13 +44,18 @@ void agenda_pause(struct agenda *a, enum plan_kind kind, bool paused);
 void agenda_add(struct agenda *a, const struct plan_row *row);
 /* When the first of those that wait is due, or AGENDA_NEVER. */
 int64_t agenda_next_due(const struct agenda *a);
-/* Moves at most max that are due to the ready ones. True: more are due. */
+/* Moves at most max that are due to the ready ones, and as many that wait for a
+ * destination that takes mail. True: there are more. */
 bool agenda_ripen(struct agenda *a, int64_t now, unsigned max);
 /* A batch of one key; the kinds take turns. False: nothing may go now. */
 bool agenda_take(struct agenda *a, struct plan_due *batch);
 /* The end of an attempt, or a change by the spooler to one that is not in
  * flight. */
 void agenda_settle(struct agenda *a, const struct plan_settled *s);
+
+/* What waits for its destination may be tried, a part of each key at first: an
+ * operator has ended what kept it. */
+void agenda_hasten(struct agenda *a);
 
 enum agenda_state agenda_find(const struct agenda *a, uint64_t evpid);
 /* The envelopes of a message form a ring: one of it (0: none), and the next. */

@@ -40,6 +40,14 @@ lane_of_key(struct lane *l, uint32_t key)
 	return i;
 }
 
+uint32_t
+lane_ready(const struct lane *l, uint32_t key)
+{
+	uint32_t i = finder_find(&l->by_key, key);
+
+	return i == 0 ? 0 : lane_group(l, i)->ready;
+}
+
 void
 lane_drop_if_idle(struct lane *l, uint32_t i)
 {
@@ -85,24 +93,34 @@ lane_leave(struct lane *l, uint32_t i)
 		l->turn = g->next;
 }
 
-/* How many of the group may go now. */
+/*
+ * How many of the group may go now. A tenth of the window is kept for keys that
+ * have but a few in flight; of the rest a key has at most twice as many in
+ * flight as it leaves. So destinations that take their mail slowly or not at
+ * all, one after another, always leave room for yet others; and what becomes
+ * free goes to those who have little.
+ */
 static uint32_t
 room_of(const struct lane *l, const struct group *g)
 {
-	uint32_t cap = l->total - l->total / 10, room;
+	uint32_t few = l->total / 512 + 1, spare = l->total / 10;
+	uint32_t left, share = 0;
 
-	if (l->groups > 1 && l->per_key < cap)
-		cap = l->per_key;
-	if (l->flying >= l->total || g->flying >= cap)
+	if (l->flying >= l->total || (l->groups > 1 && g->flying >= l->per_key))
 		return 0;
-	room = cap - g->flying;
-	if (room > l->total - l->flying)
-		room = l->total - l->flying;
-	return room;
+	left = l->total - l->flying;
+	/* The largest n with flying + n <= 2 * (left - spare - n), rounded up. */
+	if (left > spare && 2 * (left - spare) > g->flying)
+		share = (2 * (left - spare) - g->flying + 2) / 3;
+	if (g->flying < few && share < few - g->flying)
+		share = few - g->flying;
+	if (l->groups > 1 && share > l->per_key - g->flying)
+		share = l->per_key - g->flying;
+	return share < left ? share : left;
 }
 
-/* The groups at their limit, which are passed over, are few: there are no
- * more of them than total / per_key. */
+/* The groups at their limit, which are passed over, are no more than a few
+ * hundred: each has a few in flight, or as many as one key may have. */
 struct group *
 lane_next(struct lane *l, uint32_t *room)
 {

@@ -39,6 +39,8 @@ void lane_free(struct lane *l);
 
 /* The group of the key, made when there is none. */
 uint32_t lane_of_key(struct lane *l, uint32_t key);
+/* How many of the key are ready. */
+uint32_t lane_ready(const struct lane *l, uint32_t key);
 void lane_drop_if_idle(struct lane *l, uint32_t group);
 void lane_join(struct lane *l, uint32_t group); /* last in the ring */
 void lane_leave(struct lane *l, uint32_t group);

@@ -170,6 +170,7 @@ index_update(struct index *ix, struct entry *en, const struct envelope *e)
 
 	atom_drop(ix, en->error);
 	en->error = error;
+	en->excused = false;
 	en->expires = seconds(e->expires);
 	en->last_try = seconds(e->last_try);
 	en->next_try = seconds(e->next_try);
@@ -208,12 +209,23 @@ index_excuse(struct index *ix, struct entry *en, const char *reason)
 {
 	const char *error;
 
+	en->excused = true;
 	if (strcmp(en->error, reason) == 0)
 		return false;
 	error = atom_get(ix, reason);
 	atom_drop(ix, en->error);
 	en->error = error;
 	return true;
+}
+
+void
+index_tried(struct index *ix, struct entry *en)
+{
+	if (!en->excused)
+		return;
+	atom_drop(ix, en->error);
+	en->error = "";
+	en->excused = false;
 }
 
 struct entry *
@@ -330,6 +342,18 @@ size_t
 index_count(const struct index *ix)
 {
 	return ix->count;
+}
+
+const char *
+entry_error(const struct entry *en)
+{
+	return en->excused ? "" : en->error;
+}
+
+const char *
+entry_excuse(const struct entry *en)
+{
+	return en->excused ? en->error : "";
 }
 
 const char *

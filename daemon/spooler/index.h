@@ -41,6 +41,8 @@ struct entry {
 	uint16_t rcpt_len;
 	uint8_t kind; /* enum envelope_kind */
 	uint8_t flags; /* enum entry_flag */
+	bool excused; /* error says why it is not tried now, and stands here
+		       * alone; else it is the envelope's own */
 	char text[]; /* recipient, NUL; destination, NUL when it differs */
 };
 
@@ -53,8 +55,10 @@ struct entry *index_add(
     struct index *ix, const struct envelope *e, uint64_t size);
 /* Takes over what an attempt or a verb changed. */
 void index_update(struct index *ix, struct entry *en, const struct envelope *e);
-/* Why it is not tried now, for the listing; false: that is known. */
+/* Why it is not tried now, for the listing, in place of its last error; false:
+ * that is known. It stands until the envelope is given out. */
 bool index_excuse(struct index *ix, struct entry *en, const char *reason);
+void index_tried(struct index *ix, struct entry *en);
 /* One that cannot be read: only the id and a reason. */
 struct entry *index_add_broken(
     struct index *ix, uint64_t evpid, const char *reason);
@@ -77,6 +81,10 @@ struct entry *index_sibling(
 bool index_any(const struct index *ix, uint64_t msgid, enum entry_flag flag);
 size_t index_count(const struct index *ix);
 
+/* Its own error as the spooler remembers it, and why it is not tried now; "" for
+ * none. */
+const char *entry_error(const struct entry *en);
+const char *entry_excuse(const struct entry *en);
 const char *entry_recipient(const struct entry *en);
 const char *entry_destination(const struct entry *en);
 

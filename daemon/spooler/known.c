@@ -28,22 +28,24 @@ known_kind(const struct spooler *s, const struct entry *en)
 	return a->kind == CONF_RELAY ? PLAN_RELAY : PLAN_LOCAL;
 }
 
-/* The same for envelopes that go the same way: the smarthost of an action, the
- * domain, or the local recipient. */
+/* The same for envelopes that go the same way: all that one action gives to its
+ * smarthosts, whatever their domains; one domain of one that goes by MX; one
+ * local recipient. Two actions are two ways to a domain: what one can reach
+ * says nothing of the other. */
 static uint32_t
 key_of(const struct spooler *s, const struct entry *en)
 {
 	const struct conf_action *a = conf_action(s->conf, en->action);
 	const char *to = entry_destination(en), *domain;
+	uint64_t h;
 
-	if (a != NULL && a->kind == CONF_RELAY) {
-		domain = strrchr(to, '@');
-		if (a->via_host != NULL)
-			to = en->action;
-		else if (domain != NULL)
-			to = domain;
-	}
-	return (uint32_t)hmap_hash(to, strlen(to));
+	if (a == NULL || a->kind != CONF_RELAY)
+		return (uint32_t)hmap_hash(to, strlen(to));
+	h = hmap_hash(en->action, strlen(en->action));
+	domain = strrchr(to, '@');
+	if (a->relay.nurls == 0 && a->relay.via == NULL && domain != NULL)
+		h ^= hmap_hash(domain, strlen(domain));
+	return (uint32_t)h;
 }
 
 void
@@ -84,15 +86,22 @@ known_flush(struct spooler *s)
 }
 
 void
-known_settled(
-    struct spooler *s, uint64_t evpid, enum plan_result result, int64_t due)
+known_outcome(struct spooler *s, const struct plan_settled *m)
 {
-	struct plan_settled m = {
-		.evpid = evpid, .result = result, .due = due
-	};
 	struct peer *scheduler = proc_peer(s->proc, ROLE_SCHEDULER);
 
 	known_flush(s); /* it hears of an envelope before its end */
-	plan_settled_put(peer_begin(scheduler), &m);
+	plan_settled_put(peer_begin(scheduler), m);
 	peer_send(scheduler, PLAN_SETTLED);
+}
+
+void
+known_settled(
+    struct spooler *s, uint64_t evpid, enum plan_result result, int64_t due)
+{
+	const struct plan_settled m = {
+		.evpid = evpid, .result = result, .due = due
+	};
+
+	known_outcome(s, &m);
 }

@@ -22,6 +22,7 @@ void known_flush(struct spooler *s);
 /* The end of an attempt. */
 void known_settled(
     struct spooler *s, uint64_t evpid, enum plan_result result, int64_t due);
+void known_outcome(struct spooler *s, const struct plan_settled *m);
 
 /* Which carrier an envelope goes to, by its action in force; for an action
  * that is not there, by what the envelope says it is. */

@@ -155,6 +155,7 @@ on_text(void *ctx, enum queue_status st, const char *text, size_t len)
 	struct flight *f;
 
 	if (st == QUEUE_OK && en != NULL && !(en->flags & ENTRY_REMOVED)) {
+		index_tried(b->s->index, en);
 		f = mem_zalloc(sizeof(*f) + len + 1);
 		f->evpid = slot->evpid;
 		f->carrier = b->carrier;

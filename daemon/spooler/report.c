@@ -13,6 +13,7 @@
 #include "daemon/spooler/spooler.h"
 #include "daemon/spooler/uncorrupt.h"
 #include "daemon/spooler/unusable.h"
+#include "daemon/spooler/why.h"
 #include "lib/base/ident.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
@@ -464,6 +465,7 @@ static const struct answer_entry answers[] = {
 	{ QUERY_SYNC, on_sync },
 	{ QUERY_DISCOVER, discover_on_ask },
 	{ QUERY_UNCORRUPT, uncorrupt_on_ask },
+	{ QUERY_WHY, why_on_ask },
 };
 
 static void

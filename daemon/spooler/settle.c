@@ -31,7 +31,24 @@ done(struct spooler *s, struct entry *en, const struct carry_outcome *o)
 	queue_done(s->q, evpid, line, NULL, NULL);
 	s->count.delivered++;
 	index_remove(s->index, en);
-	known_settled(s, evpid, PLAN_GONE, 0);
+	known_outcome(s,
+	    &(const struct plan_settled){
+		.evpid = evpid, .result = PLAN_GONE, .destination = true });
+}
+
+/* Tells the scheduler when it is tried again, if nobody holds it. */
+static void
+again(struct spooler *s, const struct entry *en, const struct carry_outcome *o,
+    int64_t due)
+{
+	const struct plan_settled m = {
+		.evpid = en->evpid,
+		.result = en->flags & ENTRY_HELD ? PLAN_HELD : PLAN_AGAIN,
+		.due = due,
+		.destination = o->destination,
+	};
+
+	known_outcome(s, &m);
 }
 
 /* Notes the attempt in the envelope: error, history, times. */
@@ -77,6 +94,10 @@ later(struct spooler *s, struct entry *en, struct envelope *e,
 
 	note_attempt(e, o, "tempfail", now);
 	e->next_try = backoff_next(e->arrived, now, e->tries, base_of(s, en));
+	if (o->step)
+		/* The first in the row after that one. */
+		e->next_try = backoff_next(
+		    e->arrived, e->next_try, e->tries, base_of(s, en));
 	if (e->next_try > e->expires && now < e->expires)
 		e->next_try = e->expires; /* the last attempt */
 	if (en->flags & ENTRY_HELD) {
@@ -89,8 +110,7 @@ later(struct spooler *s, struct entry *en, struct envelope *e,
 	log_info("evpid=%s event=again tries=%u next=%s",
 	    ident_evpid_text(id, en->evpid), e->tries,
 	    text_time(when, e->next_try));
-	known_settled(s, en->evpid,
-	    e->state == ENVELOPE_HELD ? PLAN_HELD : PLAN_AGAIN, e->next_try);
+	again(s, en, o, e->next_try);
 }
 
 static void
@@ -121,17 +141,30 @@ never(struct spooler *s, struct entry *en, struct envelope *e,
 	notify_failed(s, ident_msgid(evpid));
 }
 
+/* Nothing is written: it is as it was, and a restart tries it. */
 static void
 untried(struct spooler *s, struct entry *en, const struct carry_outcome *o,
     int64_t now)
 {
 	uint32_t delay = o->delay < UNTRIED_MOST ? o->delay : UNTRIED_MOST;
+	char why[ENVELOPE_ERROR_MAX];
 
+	if (*o->status != '\0') {
+		text_printable(why, sizeof(why), o->status);
+		index_excuse(s->index, en, why);
+	}
 	en->next_try = (uint32_t)(now + delay);
-	if (en->flags & ENTRY_HELD)
-		known_settled(s, en->evpid, PLAN_HELD, en->next_try);
-	else
-		known_settled(s, en->evpid, PLAN_AGAIN, en->next_try);
+	again(s, en, o, en->next_try);
+}
+
+/* Of a destination that cannot be reached only a few are tried, the others wait
+ * for what becomes of them; for these, too, the time is up some day. */
+static bool
+counts(const struct entry *en, const struct carry_outcome *o, int64_t now)
+{
+	return o->result == CARRY_LATER ||
+	    (o->result == CARRY_UNTRIED && o->destination &&
+		now >= en->expires && !(en->flags & ENTRY_HELD));
 }
 
 /* Without its message there is nothing to try: it is kept in corrupt/. */
@@ -169,7 +202,7 @@ settle(struct spooler *s, struct entry *en, const struct flight *f,
 		lost(s, en);
 		return 0;
 	}
-	if (o->result == CARRY_UNTRIED) {
+	if (o->result == CARRY_UNTRIED && !counts(en, o, now)) {
 		untried(s, en, o, now);
 		return 0;
 	}
@@ -178,9 +211,9 @@ settle(struct spooler *s, struct entry *en, const struct flight *f,
 		return -1; /* it was given out whole */
 	}
 	e.generation = en->generation; /* a verb may have come meanwhile */
-	expired = o->result == CARRY_LATER && now >= e.expires &&
+	expired = o->result != CARRY_NEVER && now >= e.expires &&
 	    e.tries + 1 >= TRIES_TO_EXPIRE;
-	if (o->result == CARRY_LATER && !expired)
+	if (o->result != CARRY_NEVER && !expired)
 		later(s, en, &e, o, now);
 	else
 		never(s, en, &e, o, now, expired);

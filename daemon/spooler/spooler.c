@@ -9,6 +9,7 @@
 
 #include "daemon/edge/carry.h"
 #include "daemon/edge/plan.h"
+#include "daemon/spooler/keeping.h"
 #include "daemon/spooler/known.h"
 #include "daemon/spooler/notify.h"
 #include "daemon/spooler/receive.h"
@@ -259,6 +260,7 @@ start(void *arg)
 	s->release = release_new(s);
 	s->notify = notify_new(s);
 	s->verbs = verbs_new(s);
+	s->keeping = keeping_new(s);
 	results = event_new(proc_base(s->proc), queue_fd(s->q),
 	    EV_READ | EV_PERSIST, on_results, s);
 	s->quiet = evtimer_new(proc_base(s->proc), on_quiet, s);
@@ -341,6 +343,7 @@ static const struct handler from_scheduler[] = {
 static const struct handler from_mta[] = {
 	{ CARRY_WANT, "carry-want", release_on_want_mta },
 	{ CARRY_OUTCOME, "carry-outcome", settle_on_outcome_mta },
+	{ CARRY_STEER, "carry-steer", keeping_on_steer },
 };
 
 static const struct handler from_mda[] = {

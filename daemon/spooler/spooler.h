@@ -7,6 +7,7 @@
  *   notify    failures become bounces            (edge/ask)
  *   verbs     what operators want of envelopes   (edge/plan)
  *   report    what control asks                  (edge/query)
+ *   keeping   pauses of parts of the outgoing mail (edge/carry)
  *   sealing   the key ring and the stored form   (edge/start)
  *   known     tells the scheduler                (edge/plan)
  *
@@ -31,6 +32,7 @@ struct notify;
 struct receive;
 struct release;
 struct report;
+struct keeping;
 struct unusable;
 struct verbs;
 
@@ -54,6 +56,7 @@ struct spooler {
 	struct notify *notify;
 	struct verbs *verbs;
 	struct report *report;
+	struct keeping *keeping;
 	struct unusable *unusable;
 	struct spooler_counters count;
 	struct queue_stats stats; /* as of the last time they were asked for */

@@ -30,6 +30,7 @@ struct out_options {
 	const char *host, *command; /* for the JSON header */
 	const char *selector; /* the same; NULL: there is none */
 	bool wide; /* envelopes with sender and error */
+	bool why; /* routes and relays with what they wait for */
 };
 
 struct out_end {

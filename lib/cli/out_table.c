@@ -4,9 +4,9 @@
 #include "lib/base/mem.h"
 #include "lib/base/text.h"
 #include "lib/cli/exitcode.h"
-#include "lib/cli/out_writer.h"
+#include "lib/cli/out_table.h"
 
-#define CELL_MAX 2048
+#define CELL_MAX OUT_CELL_MAX
 #define ID_MAX 40
 #define ENVELOPE_USED 55 /* columns before the recipient */
 #define WIDE_USED 117 /* before the error */
@@ -14,12 +14,6 @@
 #define HOST_USED 66 /* before the error */
 #define COST_USED 49 /* before the operation */
 #define ROLE_USED 25 /* columns before key=value */
-
-struct layout {
-	const char *type;
-	const char *head; /* printed before the first row; NULL: none */
-	void (*row)(struct out_shared *s, const struct row *r);
-};
 
 static char
 state_letter(const char *state)
@@ -51,8 +45,8 @@ state_letter(const char *state)
 }
 
 /* Remote text, cut to what is left of the line behind used columns. */
-static void
-put_rest(struct out_shared *s, unsigned used, const char *text)
+void
+out_put_rest(struct out_shared *s, unsigned used, const char *text)
 {
 	char cell[CELL_MAX];
 	size_t room = sizeof(cell);
@@ -66,8 +60,8 @@ put_rest(struct out_shared *s, unsigned used, const char *text)
 }
 
 /* A span in five columns: 22h, not 22h10m; 12d, not 12d03h. */
-static const char *
-span_cell(char span[TEXT_SPAN_MAX], int64_t seconds)
+const char *
+out_span_cell(char span[TEXT_SPAN_MAX], int64_t seconds)
 {
 	text_span(span, seconds);
 	if (strlen(span) > 5)
@@ -93,7 +87,7 @@ next_cell(struct out_shared *s, const struct row *r, char span[TEXT_SPAN_MAX])
 	}
 	if (next <= s->o.now)
 		return "now";
-	return span_cell(span, next - s->o.now);
+	return out_span_cell(span, next - s->o.now);
 }
 
 /* No part is cut but the last: it was asked for. */
@@ -109,7 +103,7 @@ put_wide(struct out_shared *s, const struct row *r)
 	    text_printable(cell, sizeof(cell), row_str(r, "rcpt")));
 	text_printable(cell, sizeof(cell), row_str(r, "sender"));
 	fprintf(s->o.to, "%-30s ", cell[0] == '\0' ? "<>" : cell);
-	put_rest(s, WIDE_USED, why);
+	out_put_rest(s, WIDE_USED, why);
 }
 
 static void
@@ -119,7 +113,7 @@ envelope_row(struct out_shared *s, const struct row *r)
 	char id[ID_MAX];
 	int64_t arrived = (int64_t)row_u64(r, "arrival_time");
 
-	span_cell(age, arrived > 0 ? s->o.now - arrived : 0);
+	out_span_cell(age, arrived > 0 ? s->o.now - arrived : 0);
 	fprintf(s->o.to, "%-30s %c %3llu %5s %5s %5s ",
 	    text_printable(id, sizeof(id), row_str(r, "evpid")),
 	    state_letter(row_str(r, "state")),
@@ -128,7 +122,7 @@ envelope_row(struct out_shared *s, const struct row *r)
 	if (s->o.wide)
 		put_wide(s, r);
 	else
-		put_rest(s, ENVELOPE_USED, row_str(r, "rcpt"));
+		out_put_rest(s, ENVELOPE_USED, row_str(r, "rcpt"));
 }
 
 /* HOST is a name and its address, which are long: two lines where it is. */
@@ -148,8 +142,9 @@ host_row(struct out_shared *s, const struct row *r)
 	    (unsigned long long)row_u64(r, "connections"),
 	    (unsigned long long)row_u64(r, "delivered"),
 	    (unsigned long long)row_u64(r, "failures"),
-	    last > 0 ? span_cell(age, s->o.now - last) : "-");
-	put_rest(s, HOST_USED, row_str(r, "error"));
+	    last > 0 ? out_span_cell(age, s->o.now - last) : "-");
+	out_put_rest(s, HOST_USED, row_str(r, "error"));
+	out_put_note(s, "reason", row_str(r, "reason"));
 }
 
 /* A value as one word, for key=value. */
@@ -298,7 +293,7 @@ cost_row(struct out_shared *s, const struct row *r)
 	    micros(avg, row_u64(r, "avg_us")),
 	    micros(p99, row_u64(r, "p99_us")),
 	    micros(most, row_u64(r, "max_us")));
-	put_rest(s, COST_USED, row_str(r, "operation"));
+	out_put_rest(s, COST_USED, row_str(r, "operation"));
 }
 
 static void
@@ -365,7 +360,7 @@ key_row(struct out_shared *s, const struct row *r)
 		created = (int64_t)row_u64(r, "created");
 
 	if (oldest != 0)
-		span_cell(age, s->o.now - oldest);
+		out_span_cell(age, s->o.now - oldest);
 	fprintf(s->o.to, "%-16s %-8s %-10.10s %8llu %9llu %5llu %6s %s\n",
 	    row_str(r, "kid"), row_str(r, "state"),
 	    created == 0 ? "-" : text_time(when, created),
@@ -385,7 +380,7 @@ any_row(struct out_shared *s, const struct row *r)
 	put_alarm(s, r);
 }
 
-static const struct layout layouts[] = {
+static const struct out_layout layouts[] = {
 	{ "envelope",
 	    "ENVELOPE                       S TRY   AGE  NEXT  SIZE RCPT",
 	    envelope_row },
@@ -409,9 +404,9 @@ static const struct layout layouts[] = {
 };
 static const char wide_head[] =
     "                           SENDER                         ERROR";
-static const struct layout any_layout = { "", NULL, any_row };
+static const struct out_layout any_layout = { "", NULL, any_row };
 
-static const struct layout *
+static const struct out_layout *
 layout_of(const struct row *r)
 {
 	size_t i;
@@ -419,13 +414,16 @@ layout_of(const struct row *r)
 	for (i = 0; i < sizeof(layouts) / sizeof(layouts[0]); i++)
 		if (strcmp(layouts[i].type, r->type) == 0)
 			return &layouts[i];
+	for (i = 0; i < out_outgoing_n; i++)
+		if (strcmp(out_outgoing[i].type, r->type) == 0)
+			return &out_outgoing[i];
 	return &any_layout;
 }
 
 static void
 list_row(struct out_shared *s, const struct row *r)
 {
-	const struct layout *l = layout_of(r);
+	const struct out_layout *l = layout_of(r);
 
 	if (l != s->layout && l->head != NULL)
 		fprintf(s->o.to, "%s%s\n", l->head,

@@ -28,8 +28,26 @@ sub examples {
 	return @found;
 }
 
+# The files that the examples name.
+sub put {
+	my ($name, $text, $mode) = @_;
+	open my $f, '>', "$dir/$name" or die "$dir/$name: $!";
+	print $f $text;
+	close $f;
+	chmod $mode, "$dir/$name";
+}
+mkdir "$dir/secrets";
+put('secrets/passwords', "ours ann\@example.org:password\n", 0600);
+put('secrets/root.key', ". IN DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D084"
+	. "58E880409BBC683457104237C7F8EC8D\n", 0644);
+system('openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 '
+	. "-nodes -keyout $dir/secrets/mx1.key -out $dir/secrets/mx1.crt "
+	. '-subj /CN=mx1.example.org -days 2 2>/dev/null') == 0
+    or die 'openssl req failed';
+chmod 0600, "$dir/secrets/mx1.key";
+
 my @examples = examples();
-cmp_ok(scalar @examples, '>=', 4, 'the page has examples');
+cmp_ok(scalar @examples, '>=', 6, 'the page has examples');
 my $n = 0;
 for my $text (@examples) {
 	my $path = "$dir/" . ++$n . '.conf';

@@ -34,7 +34,10 @@ sub ask {
 my @commands = ('show status', 'show stats', 'show queue', 'show envelope',
 	'show message', 'show hosts', 'pause envelope', 'pause mta',
 	'resume envelope', 'resume mta', 'schedule', 'remove', 'discover',
-	'sync', 'log brief', 'reload');
+	'sync', 'log brief', 'reload', 'show routes', 'show hoststats',
+	'show relays', 'show sessions', 'show limits', 'explain rule',
+	'explain relay', 'why', 'pause route', 'pause source', 'pause relay',
+	'resume route', 'resume source', 'resume relay');
 for my $command (@commands) {
 	for my $args ([], [''], ['x', 'y', 'z'], ['0123456789ab'],
 		['0123456789ab0001', 'all', ''], ["\n\e[31m"],

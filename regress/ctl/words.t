@@ -12,6 +12,8 @@ my ($m, $e) = ('a8083e5bca7b', 'a8083e5bca7b0001');
 # enum query_what
 my ($MESSAGE, $HOSTS, $PAUSE, $RESUME, $HOLD, $RELEASE, $SCHEDULE,
     $REMOVE, $DISCOVER, $SYNC, $LOG, $RELOAD, $STOP) = 4 .. 16;
+my ($ROUTES, $HOSTSTATS, $RELAYS, $SESSIONS, $LIMITS, $STEER, $UNSTEER) =
+    18 .. 24;
 
 my @asked = (
     # words, role, what, arguments, reason
@@ -19,6 +21,24 @@ my @asked = (
     [ "show queue a8083e $m", 'spooler', 2, "a8083e,$m" ],
     [ "show message $m", 'spooler', $MESSAGE, $m ],
     [ "show hosts", 'mta', $HOSTS, '' ],
+    [ "show routes", 'mta', $ROUTES, '' ],
+    [ "show routes --why", 'mta', $ROUTES, 'why' ],
+    [ "show hoststats", 'mta', $HOSTSTATS, '' ],
+    [ "show relays", 'mta', $RELAYS, '' ],
+    [ "show relays --why", 'mta', $RELAYS, 'why' ],
+    [ "show sessions", 'mta', $SESSIONS, '' ],
+    [ "show limits", 'mta', $LIMITS, '' ],
+    [ "show limits example.org", 'mta', $LIMITS, 'example.org' ],
+    [ "pause route r12", 'mta', $STEER, 'route,r12,0' ],
+    [ "pause route r12 --for 30m --reason INC-7", 'mta', $STEER,
+	'route,r12,1800', 'INC-7' ],
+    [ "pause source 192.0.2.9 --for 1d", 'mta', $STEER,
+	'source,192.0.2.9,86400' ],
+    [ "pause relay example.org", 'mta', $STEER, 'relay,example.org,0' ],
+    [ "resume route r12", 'mta', $UNSTEER, 'route,r12' ],
+    [ "resume route all", 'mta', $UNSTEER, 'route,all' ],
+    [ "resume source *", 'mta', $UNSTEER, 'source,*' ],
+    [ "resume relay example.org", 'mta', $UNSTEER, 'relay,example.org' ],
     [ "pause envelope $e $m", 'scheduler', $HOLD, "$e,$m" ],
     [ "pause envelope all", 'scheduler', $HOLD, 'all' ],
     [ "pause envelope $e --reason CHG-1", 'scheduler', $HOLD, $e, 'CHG-1' ],
@@ -44,6 +64,16 @@ my @asked = (
     [ "resu env $e", 'scheduler', $RELEASE, $e ],
     [ "sc all", 'scheduler', $SCHEDULE, 'all' ],
     [ "sy", 'spooler', $SYNC, '' ],
+    [ "sh rou", 'mta', $ROUTES, '' ],
+    [ "pa ro r1", 'mta', $STEER, 'route,r1,0' ],
+    # put together from several answers
+    [ "explain ann\@example.org", 'lookup', 25, 'ann@example.org,' ],
+    [ "explain ann\@example.org --from <>", 'lookup', 25,
+	'ann@example.org,' ],
+    [ "explain ann\@example.org --from b\@c.example", 'lookup', 25,
+	'ann@example.org,b@c.example' ],
+    [ "why $e", 'spooler', 27, $e ],
+    [ "why a8083e", 'spooler', 27, 'a8083e' ],
 );
 for my $t (@asked) {
 	my ($words, $role, $what, $args, $reason) = @$t;
@@ -56,14 +86,33 @@ for my $t (@asked) {
 my @wrong = (
     # words, exit code, what is said
     [ 's', 64, "'s' may be show, schedule, sync, stop" ],
-    [ 'show s', 64, "'s' may be status, stats" ],
+    [ 'show s', 64, "'s' may be status, stats, sessions" ],
+    [ 'pause r', 64, "'r' may be route, relay" ],
+    [ 'pause mta --for 1h', 64,
+	'--for is for pause route, pause source and pause relay' ],
+    [ 'pause route r1 --for never', 64,
+	'--for takes a time up to 52w: 30m, 2h, 1d12h' ],
+    [ 'pause route r1 --for 0s', 64,
+	'--for takes a time up to 52w: 30m, 2h, 1d12h' ],
+    [ 'pause route r1 --why', 64,
+	'--why is for show routes and show relays' ],
+    [ 'show queue --from a', 64, '--from is for explain' ],
+    [ 'show routes r1', 64, "show routes takes no argument, but got 'r1'" ],
+    [ 'why', 64, 'too few arguments to why: usage: why ID' ],
+    [ 'why all', 64,
+	'why is asked of one envelope or message: give its id' ],
+    [ 'why 12', 64, "'12' is no id: 12 hex digits name a message, 16 an "
+	    . 'envelope; 6 or more that are unique will do' ],
+    [ 'explain', 64, 'too few arguments to explain: usage: explain ADDRESS '
+	    . '[--from ADDRESS]' ],
     [ 'pause m', 64, "'m' may be mta, mda" ],
     [ 'shwo queue', 64, "unknown command 'shwo'; did you mean show" ],
     [ 'show quue', 64,
 	"unknown command after show: 'quue'; did you mean queue" ],
     [ 'queue', 64, "unknown command 'queue'; did you mean show queue, "
 	    . 'profile queue, unprofile queue' ],
-    [ 'pause', 64, 'pause what? one of: envelope, mta, mda, smtp' ],
+    [ 'pause', 64, 'pause what? one of: envelope, mta, mda, smtp, '
+	    . 'route, source, relay' ],
     [ 'pause envelope', 64,
 	'too few arguments to pause envelope: usage: pause envelope '
 	    . 'ID...|all' ],

@@ -12,27 +12,35 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static void
+again(const struct conf *c, enum role who)
+{
+	struct buf *first = buf_new(CONF_TEXT_MAX);
+	struct buf *second = buf_new(CONF_TEXT_MAX);
+	struct conf *read;
+
+	if (conf_print(c, who, first) == 0) {
+		read = conf_parse(
+		    "fuzz", buf_text(first), buf_len(first), NULL, NULL);
+		assert(read != NULL);
+		assert(conf_print(read, who, second) == 0);
+		assert(strcmp(buf_text(first), buf_text(second)) == 0);
+		conf_free(read);
+	}
+	buf_free(first);
+	buf_free(second);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct buf *first, *second;
-	struct conf *c, *again;
+	struct conf *c;
 
 	c = conf_parse("fuzz", (const char *)data, size, NULL, NULL);
 	if (c == NULL)
 		return 0;
-	first = buf_new(CONF_TEXT_MAX);
-	second = buf_new(CONF_TEXT_MAX);
-	if (conf_print(c, ROLE_PARENT, first) == 0) {
-		again = conf_parse(
-		    "fuzz", buf_text(first), buf_len(first), NULL, NULL);
-		assert(again != NULL);
-		assert(conf_print(again, ROLE_PARENT, second) == 0);
-		assert(strcmp(buf_text(first), buf_text(second)) == 0);
-		conf_free(again);
-	}
-	buf_free(first);
-	buf_free(second);
+	again(c, ROLE_PARENT);
+	again(c, ROLE_MTA); /* with what is in files */
 	conf_free(c);
 	return 0;
 }

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "daemon/lookup/lines.h"
+#include "daemon/conf/lines.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

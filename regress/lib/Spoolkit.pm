@@ -69,6 +69,7 @@ sub build_dir {
 #            where they are not given. %DIR% and %PORT% are replaced, and %NAME%
 #            for each NAME of vars
 #   vars     { NAME => value }
+#   files    { NAME => text } beside the configuration, for the daemon alone
 #   flags    more words for the command line: ['-v']
 #   env      { NAME => value }
 #   as_root  stay root when the test is
@@ -81,10 +82,11 @@ sub start {
 		flags => $o{flags} || [], env => $o{env} || {},
 		vars => $o{vars} || {}, port => $o{port} || free_port(),
 		clock => $o{clock} // 1, leaks => $o{leaks} || 0,
-		banner => $o{banner} // 1, ctls => 0,
+		banner => $o{banner} // 1, ctls => 0, files => $o{files} || {},
 		drop => $> == 0 && !$o{as_root},
 	}, $class;
 	$self->make_dir;
+	$self->put_file($_, $self->{files}{$_}) for keys %{$self->{files}};
 	$self->set_conf($o{conf} // '');
 	push @living, $self;
 	$self->run;
@@ -134,6 +136,21 @@ sub set_conf {
 		$conf =~ s/%\Q$name\E%/$vars{$name}/g;
 	}
 	spew($self->conf, $conf);
+	# With passwords in it, it is for the daemon alone.
+	$self->close_file($self->conf) if $conf =~ /\bauth\s+</;
+}
+
+# A file that only the daemon may read.
+sub put_file {
+	my ($self, $name, $text) = @_;
+	spew("$self->{dir}/$name", $text);
+	$self->close_file("$self->{dir}/$name");
+}
+
+sub close_file {
+	my ($self, $path) = @_;
+	chown @{$self->{ids}}, $path if $self->{ids};
+	chmod 0600, $path;
 }
 
 sub spew {

@@ -19,6 +19,7 @@ down A 127.0.0.14
 refuses A 127.0.0.15
 drops A 127.0.0.16
 own A 127.0.0.17
+deaf A 127.0.0.19
 six AAAA ::1
 both AAAA 2001:db8::1
 both AAAA 100::1
@@ -109,11 +110,14 @@ my @cases = (
 	['alias', qr/^up1$/, 'a domain by CNAME'],
 	['target', qr/^up3$/, 'a host by CNAME'],
 	['banner', qr/^up3$/, 'refused by its banner: the next'],
-	['refused', qr/^deferred 554 5\.7\.1 no/, 'refused by all: later'],
-	['dead', qr/^deferred 451 4\.4\.1 connect to down.example.org \[127\.0\.0\.14\]:\d+: Connection refused/,
-		'no host can be reached'],
+	['refused', qr/^untried 451 4\.4\.1 .* until .* after: 554 5\.7\.1 no/,
+		'refused by all, a moment ago: not tried again'],
+	['dead', qr/^untried 451 4\.4\.1 route r\d+ \(\* -> down.example.org \[127\.0\.0\.14\]:\d+\) is disabled until \S+ after: 451 4\.4\.1 connect to down.*: Connection refused/,
+		'no host can be reached, as it was found out a moment ago'],
+	['deaf', qr/^deferred 451 4\.4\.1 connect to deaf.example.org \[127\.0\.0\.19\]:\d+: Connection refused/,
+		'no host can be reached, which is news'],
 	['loop', qr/^failed 554 5\.4\.6 /, 'we are the MX ourselves'],
-	['backup', qr/^deferred 451 4\.4\.1 connect to down/,
+	['backup', qr/^untried 451 4\.4\.1 route .*connect to down/,
 		'nobody better than ourselves: never a worse one'],
 	['primary', qr/^up1$/, 'somebody better than ourselves'],
 );
@@ -152,7 +156,7 @@ for (1 .. 200) {
 	$c->message('ann@sender.example', ["$_\@drop.example.org"], "\nx\n");
 }
 ok $d->wait(sub {
-	$d->logged(qr/event=deferred relay=drop.example.org/) >= 200
+	$d->logged(qr/event=(?:deferred|untried) relay=drop.example.org/) >= 200
 }, 20), 'all are deferred';
 my @tries = $mx->sessions('drops');
 cmp_ok scalar @tries, '<=', 30, 'by few connections: ' . @tries;

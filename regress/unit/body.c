@@ -32,7 +32,7 @@ test_small(void **ctx)
 
 	(void)ctx;
 	body_init(&b);
-	body_start(&b, out);
+	body_start(&b, out, false);
 	assert_true(body_wants(&b, &offset));
 	assert_int_equal(offset, 0);
 	assert_false(body_wants(&b, &offset));
@@ -46,7 +46,7 @@ test_small(void **ctx)
 	evbuffer_drain(out, 15);
 	assert_true(body_sent(&b));
 	/* The next one begins anew. */
-	body_start(&b, out);
+	body_start(&b, out, false);
 	assert_true(body_wants(&b, &offset));
 	assert_int_equal(offset, 0);
 	body_free(&b);
@@ -63,7 +63,7 @@ test_pressure(void **ctx)
 
 	(void)ctx;
 	body_init(&b);
-	body_start(&b, out);
+	body_start(&b, out, false);
 	assert_true(body_wants(&b, &offset));
 	assert_int_equal(take(&b, CARRY_PIECE, false, CARRY_BODY_OK), 0);
 	assert_false(body_wants(&b, &offset));
@@ -90,7 +90,7 @@ test_bad(void **ctx)
 
 	(void)ctx;
 	body_init(&b);
-	body_start(&b, out);
+	body_start(&b, out, false);
 	assert_int_equal(take(&b, 10, false, CARRY_BODY_OK), -1); /* short */
 	assert_int_equal(take(&b, 0, true, CARRY_BODY_GONE), -1);
 	assert_int_equal(take(&b, 0, true, CARRY_BODY_UNAVAILABLE), -1);

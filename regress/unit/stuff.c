@@ -24,7 +24,7 @@ stuff_by(struct buf *out, const char *in, size_t len, size_t piece)
 	size_t at, n;
 
 	buf_reset(out);
-	stuff_init(&s);
+	stuff_init(&s, false);
 	for (at = 0; at < len; at += n) {
 		n = len - at < piece ? len - at : piece;
 		stuff_feed(&s, in + at, n, put, out);

@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "daemon/conf/conf.h"
-#include "daemon/lookup/lines.h"
+#include "daemon/conf/lines.h"
 #include "daemon/lookup/table.h"
 #include "daemon/lookup/user.h"
 #include "lib/base/buf.h"

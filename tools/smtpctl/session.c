@@ -17,6 +17,7 @@ make_out(struct session *s)
 		.to = stdout,
 		.width = terminal_width(),
 		.now = mono_wall(),
+		.why = s->o.why,
 		.host = s->client != NULL ? ctl_client_host(s->client) : "",
 		.command = s->command != NULL ? s->command : "" };
 

@@ -10,10 +10,21 @@
 #include "lib/cli/grammar.h"
 #include "lib/cli/out.h"
 
+/* Options that only some commands take. */
+enum option_given {
+	GIVEN_WHY = 1,
+	GIVEN_FROM = 2,
+	GIVEN_FOR = 4
+};
+
 struct options {
 	const char *socket;
 	const char *reason;
 	bool json, sticky, help;
+	bool why; /* show routes: what each waits for */
+	const char *from; /* explain: the sender; NULL: the null one */
+	int64_t pause; /* seconds a pause lasts; 0: until it is resumed */
+	unsigned given; /* of enum option_given */
 	uint64_t count; /* trace: lines; 0: no limit */
 	int64_t seconds; /* trace: 0: no limit */
 };

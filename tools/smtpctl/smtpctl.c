@@ -18,6 +18,7 @@
 
 #define OUT_BUFFER (256u * 1024)
 #define REASON_MAX 200
+#define PAUSE_MAX INT64_C(31449600) /* seconds: 52 weeks */
 
 static const char synopsis[] =
     "usage: smtpctl [-j] [-s SOCKET] COMMAND [ARGUMENT...]\n";
@@ -57,6 +58,9 @@ usage_error(struct session *s, const char *text)
 enum {
 	OPT_ON = 256,
 	OPT_REASON,
+	OPT_WHY,
+	OPT_FROM,
+	OPT_FOR,
 	OPT_VERSION
 };
 
@@ -68,9 +72,57 @@ static const struct option long_options[] = {
 	{ "duration", required_argument, NULL, 'd' },
 	{ "on", no_argument, NULL, OPT_ON },
 	{ "reason", required_argument, NULL, OPT_REASON },
+	{ "why", no_argument, NULL, OPT_WHY },
+	{ "from", required_argument, NULL, OPT_FROM },
+	{ "for", required_argument, NULL, OPT_FOR },
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{ NULL, 0, NULL, 0 },
 };
+
+/* Those that only some commands take. */
+static int
+take_special(struct session *s, int opt)
+{
+	switch (opt) {
+	case OPT_WHY:
+		s->o.why = true;
+		s->o.given |= GIVEN_WHY;
+		return -1;
+	case OPT_FROM:
+		s->o.from = optarg;
+		s->o.given |= GIVEN_FROM;
+		return -1;
+	default:
+		s->o.given |= GIVEN_FOR;
+		if (text_span_parse(optarg, &s->o.pause) && s->o.pause > 0 &&
+		    s->o.pause <= PAUSE_MAX)
+			return -1;
+		return usage_error(
+		    s, "--for takes a time up to 52w: 30m, 2h, 1d12h");
+	}
+}
+
+/* An option that would do nothing is said, not ignored: a pause that was to
+ * end by itself must not last for ever. */
+static int
+check_options(struct session *s, const struct action *a)
+{
+	static const struct {
+		unsigned bit;
+		const char *text;
+	} options[] = {
+		{ GIVEN_WHY, "--why is for show routes and show relays" },
+		{ GIVEN_FROM, "--from is for explain" },
+		{ GIVEN_FOR,
+		    "--for is for pause route, pause source and pause relay" },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		if ((s->o.given & options[i].bit & ~a->takes) != 0)
+			return usage_error(s, options[i].text);
+	return EXIT_DONE;
+}
 
 /* -1, or the exit code with which all is over. */
 static int
@@ -103,6 +155,10 @@ take_option(struct session *s, int opt)
 		if (strlen(optarg) <= REASON_MAX)
 			return -1;
 		return usage_error(s, "the reason is too long: at most 200");
+	case OPT_WHY:
+	case OPT_FROM:
+	case OPT_FOR:
+		return take_special(s, opt);
 	case OPT_VERSION:
 		printf("smtpctl (spoolkit %s)\n", SPOOLKIT_VERSION);
 		return EXIT_DONE;
@@ -168,7 +224,9 @@ run(struct session *s, int argc, char *const argv[])
 		a = c->bound;
 		s->command = c->words;
 		s->form = a->form;
-		code = a->run(s, a, argc - used, argv + used);
+		code = check_options(s, a);
+		if (code == EXIT_DONE)
+			code = a->run(s, a, argc - used, argv + used);
 	}
 	buf_free(why);
 	return code;

@@ -23,6 +23,7 @@ struct action {
 	enum ids ids;
 	const char *command; /* for the daemon, where it is not the words */
 	const char *arg; /* of the above */
+	unsigned takes; /* of enum option_given */
 };
 
 extern const struct grammar_command words[];

@@ -1,8 +1,8 @@
 /*
  * network - addresses and networks as octets, for rules and tables
  */
-#ifndef DAEMON_LOOKUP_NETWORK_H
-#define DAEMON_LOOKUP_NETWORK_H
+#ifndef DAEMON_CONF_NETWORK_H
+#define DAEMON_CONF_NETWORK_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,8 +1,8 @@
 /*
  * lines - the text of a table's file, and of an alias's value (pure)
  */
-#ifndef DAEMON_LOOKUP_LINES_H
-#define DAEMON_LOOKUP_LINES_H
+#ifndef DAEMON_CONF_LINES_H
+#define DAEMON_CONF_LINES_H
 
 #include <stddef.h>
 

@@ -1,11 +1,11 @@
-#include "daemon/lookup/lines.h"
+#include "daemon/conf/lines.h"
 
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/lookup/network.h"
+#include "daemon/conf/network.h"
 #include "lib/base/buf.h"
 #include "lib/base/mem.h"
 

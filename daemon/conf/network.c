@@ -1,4 +1,4 @@
-#include "daemon/lookup/network.h"
+#include "daemon/conf/network.h"
 
 #include <sys/socket.h>
 #include <sys/types.h>
