@@ -454,17 +454,19 @@ struct loss {
 
 #define LOST "an envelope without its message"
 
+/* With the reason of one whose file was moved. */
 static int
-keep_text(struct loss *s)
+keep_text(struct loss *s, const char *name)
 {
 	struct buf *b = buf_new(ENVFILE_STORED_MAX);
-	char id[IDENT_TEXT_MAX];
+	char id[IDENT_TEXT_MAX], why[LAYOUT_NAME_MAX + sizeof(LOST) + 2];
 	int rc = envfile_wrap(s->form.codec.key, s->evpid, s->text, s->len, b);
 
+	snprintf(why, sizeof(why), "%s: %s", name, LOST);
 	if (rc == 0)
 		rc = layout_keep(&s->job.q->layout,
 		    ident_evpid_text(id, s->evpid), buf_data(b), buf_len(b),
-		    LOST);
+		    why);
 	buf_free(b);
 	return rc;
 }
@@ -476,7 +478,7 @@ run_loss(struct job *j)
 	char name[LAYOUT_NAME_MAX];
 
 	layout_envelope(name, s->evpid);
-	if (s->text != NULL ? keep_text(s) == -1
+	if (s->text != NULL ? keep_text(s, name) == -1
 			    : layout_set_aside(&j->q->layout, name, LOST) == -1)
 		s->error = errno;
 }

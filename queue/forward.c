@@ -272,7 +272,9 @@ forward_turn(struct queue *q, uint64_t low)
 	struct entry *e, *next;
 	unsigned i;
 
-	if (q->forwarding > 0)
+	/* Nothing is held: half of less than nothing would be a limit that no
+	 * later round comes to. */
+	if (q->forwarding > 0 || low > q->last_seq)
 		return;
 	if (low > q->forward_limit) {
 		if (q->last_seq < q->forward_seq + 2 * q->forward_records)

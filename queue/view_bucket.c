@@ -27,7 +27,10 @@
 #else
 #define OPEN_QUIET 0
 #endif
-#define PAUSE_NS (20L * 1000 * 1000)
+#define PAUSE_MS 20u /* before the second look; twice that before the next */
+#define LOOKS 6 /* after the second one: 2.5 s */
+#define WAIT_MS 10000 /* for all that is young, in all buckets together */
+#define YOUNG_S 10 /* a daemon may be at it still */
 
 static int
 quietly(int dir, const char *name, int flags)
@@ -230,12 +233,40 @@ read_names(struct view_bucket *b)
 }
 
 static void
-pause_for_daemon(const struct view_bucket *b)
+pause_for_daemon(const struct view_bucket *b, unsigned look)
 {
-	static const struct timespec pause = { 0, PAUSE_NS };
+	unsigned ms = PAUSE_MS << look;
+	struct timespec pause = { ms / 1000, (long)(ms % 1000) * 1000000 };
 
 	if (b->v->busy)
 		nanosleep(&pause, NULL);
+}
+
+/* What changed a moment ago may be half done: on a machine that is busy, or
+ * whose disk is, a daemon may be held up for longer than a second look takes.
+ * What is broken as well must not cost that much in each bucket. */
+static bool
+may_wait(struct view_bucket *b, const struct stat *st, unsigned look)
+{
+	return b->v->busy && look <= LOOKS &&
+	    time(NULL) - st->st_mtime <= YOUNG_S &&
+	    atomic_fetch_add(&b->v->waited, PAUSE_MS << look) < WAIT_MS;
+}
+
+bool
+view_bucket_moves(struct view_bucket *b)
+{
+	struct stat st;
+
+	if (b->dir == -1 || fstat(b->dir, &st) == -1 ||
+	    !may_wait(b, &st, b->looks + 1))
+		return false;
+	b->looks++;
+	b->looked_again = false;
+	free(b->again);
+	b->again = NULL;
+	b->agains = 0;
+	return true;
 }
 
 bool
@@ -249,7 +280,7 @@ view_bucket_still(struct view_bucket *b, uint64_t lo, uint64_t hi)
 
 	if (!b->looked_again) {
 		b->looked_again = true;
-		pause_for_daemon(b);
+		pause_for_daemon(b, b->looks);
 		fd = view_open_dir(b->v, layout_bucket_name(name, b->number));
 		dir = fd == -1 ? NULL : fdopendir(fd);
 		while (dir != NULL && (entry = readdir(dir)) != NULL) {
@@ -497,6 +528,53 @@ read_item(struct view_bucket *b, struct view_item *i)
 		read_text(b, i);
 }
 
+static bool
+looks_odd(const struct view_item *i)
+{
+	return i->file.status == VIEW_TORN || i->file.status == VIEW_EDITED ||
+	    i->file.status == VIEW_BROKEN;
+}
+
+static bool
+may_change(struct view_bucket *b, const struct view_item *i, unsigned look)
+{
+	char name[IDENT_TEXT_MAX];
+	struct stat st;
+
+	if (ident_rcpt(i->id) == 0)
+		ident_msgid_text(name, ident_msgid(i->id));
+	else
+		ident_evpid_text(name, i->id);
+	return fstatat(b->dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    may_wait(b, &st, look);
+}
+
+/* What a daemon was just writing; all of it a second time, what is young until
+ * it is whole. */
+static void
+read_again(struct view_bucket *b, struct order *order, size_t n)
+{
+	unsigned look = 0;
+	size_t i;
+	bool odd;
+
+	do {
+		odd = false;
+		for (i = 0; i < n; i++) {
+			if (!looks_odd(order[i].i))
+				continue;
+			if (!odd && look > 0 &&
+			    !may_change(b, order[i].i, look))
+				continue;
+			if (!odd)
+				pause_for_daemon(b, look);
+			odd = true;
+			read_item(b, order[i].i);
+		}
+		look++;
+	} while (odd);
+}
+
 static void
 read_files(struct view_bucket *b)
 {
@@ -513,15 +591,8 @@ read_files(struct view_bucket *b)
 		qsort(order, n, sizeof(*order), by_inode);
 	for (i = 0; i < n; i++)
 		read_item(b, order[i].i);
-	/* What a daemon was just writing. */
-	for (i = 0; i < n && b->v->busy; i++) {
-		if (order[i].i->file.status != VIEW_TORN &&
-		    order[i].i->file.status != VIEW_EDITED &&
-		    order[i].i->file.status != VIEW_BROKEN)
-			continue;
-		(void)view_bucket_still(b, 1, 0); /* pauses once a bucket */
-		read_item(b, order[i].i);
-	}
+	if (b->v->busy)
+		read_again(b, order, n);
 	free(order);
 }
 

@@ -223,6 +223,23 @@ show_unknown(struct group *g)
 		b->to->envelope(b->part, &ve);
 }
 
+/* Whether its message and its envelopes are no longer one without the other. */
+static bool
+came_or_went(const struct group *g, bool orphan)
+{
+	uint64_t message = ident_evpid(g->msgid, 0);
+	struct view_bucket *b = g->b;
+	bool m, e;
+
+	do {
+		m = view_bucket_still(b, message, message);
+		e = view_bucket_still(b, message | 1, message | IDENT_RCPT_MAX);
+		if (orphan ? !m || e : m || !e)
+			return true;
+	} while (view_bucket_moves(b));
+	return false;
+}
+
 static void
 show_group(struct group *g)
 {
@@ -243,13 +260,7 @@ show_group(struct group *g)
 		return; /* finished; what is left of its files will go */
 	orphan = g->vm.envelopes == 0 && b->range->lo <= (message | 1) &&
 	    b->range->hi >= (message | IDENT_RCPT_MAX);
-	if (g->vm.status == VIEW_GONE &&
-	    (view_bucket_still(b, message, message) ||
-		!view_bucket_still(b, message | 1, message | IDENT_RCPT_MAX)))
-		return; /* came or went meanwhile */
-	if (orphan &&
-	    (!view_bucket_still(b, message, message) ||
-		view_bucket_still(b, message | 1, message | IDENT_RCPT_MAX)))
+	if ((g->vm.status == VIEW_GONE || orphan) && came_or_went(g, orphan))
 		return;
 	if (b->to->message != NULL)
 		b->to->message(b->part, &g->vm);

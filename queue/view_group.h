@@ -35,6 +35,7 @@ struct view_bucket {
 	uint64_t *again; /* ids at a second look; sorted */
 	size_t agains;
 	bool looked_again;
+	unsigned looks; /* after the second one */
 };
 
 /* Tells the visitor; name NULL: that of id, "": the bucket itself. */
@@ -44,6 +45,8 @@ void view_bucket_odd(struct view_bucket *b, enum view_odd odd, const char *name,
 bool view_bucket_asked(const struct view_bucket *b, uint64_t id);
 /* Whether there is a file with such an id now, a while later. */
 bool view_bucket_still(struct view_bucket *b, uint64_t lo, uint64_t hi);
+/* Whether it is worth another look: the next answer is one of a while later. */
+bool view_bucket_moves(struct view_bucket *b);
 
 /* view_group: files and the journal, message by message. */
 void view_group_show(struct view_bucket *b);

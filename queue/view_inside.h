@@ -4,6 +4,8 @@
 #ifndef QUEUE_VIEW_INSIDE_H
 #define QUEUE_VIEW_INSIDE_H
 
+#include <stdatomic.h>
+
 #include "lib/base/hmap.h"
 #include "queue/codec.h"
 #include "queue/message.h"
@@ -59,6 +61,7 @@ struct view {
 	const struct keyring *keys;
 	unsigned jobs;
 	bool busy; /* somebody holds the lock: files may change */
+	atomic_uint waited; /* ms, for what the daemon is at, by all threads */
 	struct ring *ring; /* NULL: there is no journal */
 	struct hmap *entries; /* by msgid */
 	/* The same by bucket, each sorted by msgid. */

@@ -29,6 +29,7 @@ static const struct permit permits[] = {
 	{ "show limits", VIEW, ASK, QUERY_LIMITS, MTA, NULL },
 	{ "explain rule", VIEW, ASK, QUERY_EXPLAIN_RULE, LOOKUP, NULL },
 	{ "explain relay", VIEW, ASK, QUERY_EXPLAIN_RELAY, MTA, NULL },
+	{ "explain pauses", VIEW, ASK, QUERY_WHY, SPOOLER, "pauses" },
 	{ "why", VIEW, ASK, QUERY_WHY, SPOOLER, NULL },
 	{ "pause envelope", OPERATE, ASK, QUERY_HOLD, SCHEDULER, NULL },
 	{ "pause mta", OPERATE, ASK, QUERY_PAUSE, SPOOLER, "mta" },

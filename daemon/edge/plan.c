@@ -137,3 +137,15 @@ plan_verb_get(struct unpack *u, struct plan_verb *m)
 	m->n = get_ids(u, m->evpids, PLAN_IDS);
 	return unpack_done(u);
 }
+
+void
+plan_hasten_put(struct buf *b)
+{
+	(void)b;
+}
+
+int
+plan_hasten_get(struct unpack *u)
+{
+	return unpack_done(u);
+}

@@ -2,7 +2,8 @@
  * plan - spooler and scheduler: what waits, what is due, what became of it
  *
  * spooler -> scheduler  KNOWN: envelopes to be tried (rows); SETTLED: the end
- *                       of an attempt; PAUSE a whole kind
+ *                       of an attempt; PAUSE a whole kind; HASTEN what
+ *                       waits for its destination: a pause has ended
  * scheduler -> spooler  DUE: ids to be carried now, of one key and kind;
  *                       VERB: an operator's verb, to be persisted
  * spooler -> scheduler  ENDED: the verb is durable, or why not; scheduler
@@ -19,7 +20,8 @@ enum plan_type {
 	PLAN_SETTLED,
 	PLAN_VERB,
 	PLAN_ENDED,
-	PLAN_PAUSE
+	PLAN_PAUSE,
+	PLAN_HASTEN
 };
 
 #define PLAN_BATCH 64 /* ids of one DUE */
@@ -103,5 +105,7 @@ void plan_ended_put(struct buf *b, const struct plan_ended *m);
 int plan_ended_get(struct unpack *u, struct plan_ended *m);
 void plan_pause_put(struct buf *b, const struct plan_pause *m);
 int plan_pause_get(struct unpack *u, struct plan_pause *m);
+void plan_hasten_put(struct buf *b); /* it says no more than its type */
+int plan_hasten_get(struct unpack *u);
 
 #endif

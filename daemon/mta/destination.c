@@ -11,20 +11,28 @@
 #include "lib/base/hmap.h"
 #include "lib/base/mem.h"
 
+/* Its place, or the one it would have: two targets of one hash would be a
+ * wonder, and are kept apart. */
 static uint64_t
-key_of(const struct manner *m, const struct target *t)
+key_of(const struct engine *e, const struct manner *m, const struct target *t)
 {
 	uint64_t id[3] = { (uint64_t)(uintptr_t)m, t->kind,
 		hmap_hash(t->key, strlen(t->key)) };
+	uint64_t key = hmap_hash(id, sizeof(id));
+	const struct destination *d;
 
-	return hmap_hash(id, sizeof(id));
+	while ((d = hmap_get(e->by_target, key)) != NULL &&
+	    (d->manner != m || d->target.kind != t->kind ||
+		strcmp(d->target.key, t->key) != 0))
+		key = key == UINT64_MAX ? 1 : key + 1;
+	return key;
 }
 
 struct destination *
 destination_find(
     const struct engine *e, const struct manner *m, const struct target *t)
 {
-	return hmap_get(e->by_target, key_of(m, t));
+	return hmap_get(e->by_target, key_of(e, m, t));
 }
 
 static bool
@@ -56,7 +64,7 @@ destination_get(struct engine *e, struct manner *m, const struct target *t)
 	if (e->ndestinations >= DESTINATION_MAX && is_idle(old))
 		destination_free(e, old);
 	d = mem_zalloc(sizeof(*d));
-	d->key = key_of(m, t);
+	d->key = key_of(e, m, t);
 	d->manner = manner_ref(m);
 	d->target = *t;
 	d->domain = domain_get(e, t->key);
@@ -250,10 +258,7 @@ found(struct engine *e, struct destination *d, const struct name_host *hosts,
 	qsort(order, i, sizeof(order[0]), by_preference);
 	for (n = i, i = 0; i < n; i++)
 		add_host(e, d, &f, order[i]);
-	/* A host that the configuration names may be ourselves: whoever writes
-	 * that knows. */
-	left =
-	    d->manner->by_mx ? target_cut_own(f.preference, f.own, f.n) : f.n;
+	left = target_cut_own(f.preference, f.own, f.n);
 	while (f.n > left) {
 		f.n--;
 		host_release(e->hosts, f.a[f.n].host);

@@ -11,12 +11,14 @@
 
 /* A session that rests makes room for one that a limit denies. */
 static void
-make_room(struct engine *e, const struct pace *p)
+make_room(struct engine *e, const struct relay *r, const struct pace *p)
 {
 	struct link *l;
 
 	TAILQ_FOREACH(l, &e->idle, of_idle) {
 		if (p->kind == PACE_TOTAL ||
+		    (p->kind == PACE_RELAY && l->relay == r) ||
+		    (p->kind == PACE_DOMAIN && l->domain == r->domain) ||
 		    (p->kind == PACE_SOURCE &&
 			l->route->source == p->connector->source) ||
 		    (p->kind == PACE_HOST && l->route->host == p->host)) {
@@ -106,7 +108,7 @@ stay(struct engine *e, struct relay *r, const struct pace *p)
 		give_back(e, r, p);
 		return;
 	}
-	make_room(e, p);
+	make_room(e, r, p);
 	relay_wait(r, p->line);
 	timer_set(&e->timers, &r->timer, at > e->now ? at : e->now + 1);
 }

@@ -146,6 +146,7 @@ engine_enable_all(struct engine *e)
 	for (r = TAILQ_FIRST(&e->routes); r != NULL; r = next) {
 		next = TAILQ_NEXT(r, entry);
 		r->host->skip_until = 0;
+		r->connect_at = r->disconnect_at = 0;
 		if (!route_disabled(r))
 			continue;
 		n++;
@@ -154,6 +155,7 @@ engine_enable_all(struct engine *e)
 	TAILQ_FOREACH(relay, &e->relays, all) {
 		for (i = 0; i < relay->nconnectors; i++)
 			relay->connectors[i].bad_until = 0;
+		relay->connect_at = 0;
 		if (relay->queued > 0)
 			relay_mark(e, relay);
 	}

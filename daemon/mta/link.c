@@ -113,7 +113,6 @@ link_quit(struct link *l)
 {
 	wake(l);
 	l->state = LINK_LEAVING;
-	unassign(l);
 	l->engine->ops->quit(l->engine->arg, l);
 }
 
@@ -126,7 +125,6 @@ put_to_rest(struct link *l)
 	e->counts.idle++;
 	TAILQ_INSERT_TAIL(&l->route->idle, l, of_route);
 	TAILQ_INSERT_TAIL(&e->idle, l, of_idle);
-	unassign(l);
 	if (l->route->carrying == 0)
 		route_let_go(e, l->route, false);
 	e->ops->rest(e->arg, l);
@@ -245,7 +243,7 @@ link_on_ready(struct link *l)
 	}
 	own = l->relay;
 	r = next_in_turn(l);
-	if (r == NULL && is_wanted(l) && has_mail(l, own)) {
+	if (r == NULL && is_wanted(l)) {
 		/* Those who wait cannot use this session: it makes room. */
 		link_quit(l);
 		return;
@@ -377,7 +375,6 @@ link_on_leaving(struct link *l)
 {
 	wake(l);
 	l->state = LINK_LEAVING;
-	unassign(l);
 }
 
 /* bind() failed: this source is bad for this relay, and nobody else. */
@@ -487,9 +484,10 @@ link_on_closed(struct link *l, const struct conn_closed *why)
 			no_session(l, why);
 		else if (!resting)
 			broken(l, why);
-		/* Its mail has been tried, unless it can go on at once. */
-		if (r != NULL && why->end != CONN_END_TLS_TRY &&
-		    (!why->ready || route_disabled(l->route))) {
+		/* What waits for it was tried, unless the route goes on. */
+		if (r != NULL && !resting &&
+		    (l->route->end == ROUTE_FAILED ||
+			why->end == CONN_END_SOURCE)) {
 			relay_attempted(r, why->status,
 			    host_label(l->route->host, l->route->name, remote));
 			r->proven = false;

@@ -40,8 +40,8 @@ struct link {
 	bool ready; /* a session was set up */
 	bool in_clear; /* no STARTTLS: it failed there lately */
 	struct route *route;
-	struct relay *relay; /* served now, or NULL */
-	struct domain *domain; /* whose connection it counts as, or NULL */
+	struct relay *relay; /* served last; it counts as one of its own */
+	struct domain *domain; /* whose connection it counts as */
 	struct transaction *transaction; /* being carried, or NULL */
 	/* The owner's. */
 	struct porter *porter;

@@ -11,17 +11,19 @@
 #include "daemon/edge/name.h"
 #include "daemon/mta/destination.h"
 #include "daemon/mta/engine.h"
+#include "daemon/mta/explain.h"
 #include "daemon/mta/manners.h"
+#include "daemon/mta/pauses.h"
 #include "daemon/mta/porter.h"
 #include "daemon/mta/self.h"
 #include "daemon/mta/sender.h"
+#include "daemon/mta/show.h"
 #include "daemon/proc/answer.h"
 #include "lib/base/ident.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/base/mono.h"
 #include "lib/base/text.h"
-#include "lib/cli/exitcode.h"
 #include "lib/mail/addr.h"
 #include "lib/mail/envelope.h"
 #include "lib/proto/record.h"
@@ -38,6 +40,9 @@ struct mta {
 	struct engine *engine;
 	struct porter *porter;
 	struct manners *manners;
+	struct show_env show;
+	struct explains *explains;
+	struct pauses *pauses;
 	struct sockaddr_storage *own;
 	uint64_t clock_base; /* wall clock less mono_ms() at the start: ms */
 	bool stopping;
@@ -232,6 +237,7 @@ on_answer(void *arg, struct message *msg)
 		return -1;
 	tell_time(m);
 	engine_resolved(m->engine, a.ticket, a.status, a.text, hosts, a.n);
+	explain_look(m->explains);
 	wake(m);
 	return 0;
 }
@@ -251,19 +257,17 @@ on_body(void *arg, struct message *msg)
 static int
 on_steer(void *arg, struct message *msg)
 {
-	struct carry_steer s;
 	struct mta *m = arg;
 
-	if (carry_steer_get(&msg->body, &s) == -1)
-		return -1;
-	tell_time(m);
-	if (s.pause)
-		engine_pause(
-		    m->engine, s.part, s.name, s.until, s.uid, s.reason);
-	else
-		engine_resume(m->engine, s.part, s.name);
-	wake(m);
-	return 0;
+	return pauses_on_steer(m->pauses, msg);
+}
+
+static int
+on_steered(void *arg, struct message *msg)
+{
+	struct mta *m = arg;
+
+	return pauses_on_steered(m->pauses, msg);
 }
 
 /* What came in is no recipient that could be tried at all. */
@@ -369,86 +373,6 @@ on_task(void *arg, struct message *msg)
 	return unpack_done(&msg->body);
 }
 
-static const char *
-host_state(const struct host *h, uint64_t now)
-{
-	if (h->ready > 0)
-		return "connected";
-	if (h->connections > 0)
-		return "connecting";
-	if (h->skip_until > now)
-		return "skipped";
-	return h->failures > 0 ? "failed" : "ok";
-}
-
-static void
-put_host(struct answer *a, const struct host *h, uint64_t now)
-{
-	struct buf *b = answer_row(a);
-
-	record_begin(b, "host");
-	record_str(b, "host", h->label);
-	record_str(b, "state", host_state(h, now));
-	record_u64(b, "connections", h->connections);
-	record_u64(b, "delivered", h->delivered);
-	record_u64(b, "failures", h->failures);
-	record_i64(b, "last_connect", h->last_connect);
-	record_i64(b, "last_error", h->last_error);
-	record_str(b, "error", h->error);
-	answer_send(a);
-}
-
-struct listing {
-	struct mta *m;
-	size_t at;
-	uint32_t rows;
-};
-
-static void
-free_listing(void *ctx)
-{
-	free(ctx);
-}
-
-static void
-list_hosts(void *ctx, struct answer *a)
-{
-	struct listing *l = ctx;
-	const struct host *h;
-	uint32_t rows;
-
-	while (!answer_full(a)) {
-		h = hosts_next(l->m->engine->hosts, &l->at);
-		if (h == NULL) {
-			rows = l->rows;
-			free(l);
-			answer_end(a, EXIT_DONE, rows, 0, "");
-			return;
-		}
-		put_host(a, h, l->m->engine->now);
-		l->rows++;
-	}
-	answer_on_more(a, list_hosts, free_listing, l);
-}
-
-static int
-on_query_hosts(
-    void *arg, struct answer *a, const struct query_ask *q, struct unpack *args)
-{
-	struct listing *l;
-
-	(void)q;
-	(void)args;
-	l = mem_zalloc(sizeof(*l));
-	l->m = arg;
-	list_hosts(l, a);
-	return 0;
-}
-
-static const struct answer_entry answers[] = {
-	{ QUERY_HOSTS, on_query_hosts },
-};
-
 static void
 on_status(void *arg, struct buf *row)
 {
@@ -528,8 +452,10 @@ start(void *arg)
 {
 	struct mta *m = arg;
 
-	answer_register(
-	    m->proc, answers, sizeof(answers) / sizeof(answers[0]), m);
+	m->show = (struct show_env){ m->proc, m->engine, tell_time, wake, m };
+	show_start(&m->show);
+	m->explains = explain_start(&m->show, m->manners);
+	m->pauses = pauses_start(&m->show);
 	answer_status(m->proc, on_status, m);
 	answer_counter(m->proc, "delivered", &m->results[CARRY_DONE]);
 	answer_counter(m->proc, "deferred", &m->results[CARRY_LATER]);
@@ -572,6 +498,7 @@ static const struct handler from_spooler[] = {
 	{ CARRY_TASK, "carry-task", on_task },
 	{ CARRY_BODY, "carry-body", on_body },
 	{ CARRY_STEER, "carry-steer", on_steer },
+	{ CARRY_STEERED, "carry-steered", on_steered },
 };
 static const struct handler from_dns[] = {
 	{ NAME_ANSWER, "name-answer", on_answer },

@@ -168,12 +168,30 @@ by_state(const struct engine *e, const struct connector *c,
 	return p;
 }
 
+/* A route that was never used may be paused all the same: then it is made, to
+ * be named. */
+static const struct route *
+route_of(struct engine *e, struct relay *r, struct connector *c, size_t i)
+{
+	const struct relay_address *a = &r->addresses[i];
+	const struct route *route = relay_route(e, r, c, i, false);
+	char name[ROUTE_NAME_MAX], label[HOST_LABEL_MAX];
+
+	if (route != NULL || TAILQ_EMPTY(&e->steerings))
+		return route;
+	snprintf(name, sizeof(name), "%s -> %s", c->source->text,
+	    host_label(a->host, a->name, label));
+	if (steering_find(&e->steerings, CARRY_ROUTE, name) != NULL)
+		route = relay_route(e, r, c, i, true);
+	return route;
+}
+
 struct pace
 pace_route(
     struct engine *e, struct relay *r, struct connector *c, size_t address)
 {
 	const struct relay_address *a = &r->addresses[address];
-	const struct route *route = relay_route(e, r, c, address, false);
+	const struct route *route = route_of(e, r, c, address);
 	bool proven = route != NULL && route->validated && route->penalty == 0;
 	struct pace p = by_state(e, c, a);
 

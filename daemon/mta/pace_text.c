@@ -80,6 +80,13 @@ who(const struct relay *r, const struct pace *p, char dst[ROUTE_NAME_MAX + 32])
 	}
 }
 
+/* It may have ended since. */
+static const char *
+reason(const struct steering *s)
+{
+	return s == NULL ? "it was resumed" : s->reason;
+}
+
 static const char *
 why(const struct relay *r, const struct pace *p)
 {
@@ -88,11 +95,11 @@ why(const struct relay *r, const struct pace *p)
 
 	switch (p->kind) {
 	case PACE_ROUTE_PAUSED:
-		return p->route->steering->reason;
+		return reason(p->route->steering);
 	case PACE_SOURCE_PAUSED:
-		return p->connector->source->steering->reason;
+		return reason(p->connector->source->steering);
 	case PACE_RELAY_PAUSED:
-		return r->steering->reason;
+		return reason(r->steering);
 	case PACE_BAD_SOURCE:
 		text = p->connector->error;
 		break;

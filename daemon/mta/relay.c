@@ -70,6 +70,17 @@ relay_wake(struct engine *e, struct waiting *w)
 	relay_mark(e, r);
 }
 
+struct connector *
+relay_connector(struct relay *r, const struct source *s)
+{
+	size_t i;
+
+	for (i = 0; i < r->nconnectors; i++)
+		if (r->connectors[i].source == s)
+			return &r->connectors[i];
+	return NULL;
+}
+
 static void
 set_connectors(struct engine *e, struct relay *r)
 {
@@ -80,7 +91,7 @@ set_connectors(struct engine *e, struct relay *r)
 	r->connectors = mem_zarray(m->nsources + 1, sizeof(*r->connectors));
 	for (i = 0; i < m->nsources; i++) {
 		s = source_get(e, m->sources[i]);
-		if (s != NULL)
+		if (s != NULL && relay_connector(r, s) == NULL)
 			r->connectors[r->nconnectors++].source = s;
 	}
 	if (m->nsources == 0)
@@ -95,8 +106,12 @@ relay_get(
 	uint64_t id[2] = { (uint64_t)(uintptr_t)m,
 		hmap_hash(text, strlen(text)) };
 	uint64_t key = hmap_hash(id, sizeof(id));
-	struct relay *r = hmap_get(e->by_set, key);
+	struct relay *r;
 
+	/* Two sets of one hash would be a wonder; they are kept apart. */
+	while ((r = hmap_get(e->by_set, key)) != NULL &&
+	    (r->manner != m || strcmp(r->text, text) != 0))
+		key = key == UINT64_MAX ? 1 : key + 1;
 	if (r != NULL)
 		return r;
 	r = mem_zalloc(sizeof(*r));
@@ -182,6 +197,9 @@ relay_set_addresses(
 		}
 	} else {
 		drop_routes(e, r);
+		relay_wait(r, NULL);
+		r->woken = NULL;
+		relay_mark(e, r);
 	}
 	r->addresses = a;
 	r->n = n;
@@ -213,17 +231,6 @@ relay_route(struct engine *e, struct relay *r, struct connector *c,
 	}
 	c->routes[address] = route;
 	return route;
-}
-
-struct connector *
-relay_connector(struct relay *r, const struct source *s)
-{
-	size_t i;
-
-	for (i = 0; i < r->nconnectors; i++)
-		if (r->connectors[i].source == s)
-			return &r->connectors[i];
-	return NULL;
 }
 
 void
@@ -261,9 +268,9 @@ relay_add(struct engine *e, struct relay *r, struct destination *d)
 
 	if (d->relay == r)
 		return;
+	unlist(e, r); /* first: one that rests may be freed for another */
 	if (d->relay != NULL)
 		relay_remove(e, d->relay, d);
-	unlist(e, r);
 	d->relay = r;
 	r->ndestinations++;
 	TAILQ_INSERT_TAIL(&r->destinations, d, entry);

@@ -13,21 +13,28 @@
 #define PENALTY_MOST 100 /* far beyond any sensible cap of the time */
 #define JITTER 10 /* percent */
 
+/* Its place, or the one it would have. */
 static uint64_t
-way_key(const struct manner *m, const struct source *s, const struct host *h,
-    const char *name)
+way_key(const struct engine *e, const struct manner *m, const struct source *s,
+    const struct host *h, const char *name)
 {
 	uint64_t id[4] = { (uint64_t)(uintptr_t)m, (uint64_t)(uintptr_t)s,
 		(uint64_t)(uintptr_t)h, hmap_hash(name, strlen(name)) };
+	uint64_t key = hmap_hash(id, sizeof(id));
+	const struct route *r;
 
-	return hmap_hash(id, sizeof(id));
+	while ((r = hmap_get(e->by_way, key)) != NULL &&
+	    (r->manner != m || r->source != s || r->host != h ||
+		strcmp(r->name, name) != 0))
+		key = key == UINT64_MAX ? 1 : key + 1;
+	return key;
 }
 
 struct route *
 route_find(const struct engine *e, const struct manner *m,
     const struct source *s, const struct host *h, const char *name)
 {
-	return hmap_get(e->by_way, way_key(m, s, h, name));
+	return hmap_get(e->by_way, way_key(e, m, s, h, name));
 }
 
 struct route *
@@ -38,7 +45,7 @@ route_new(struct engine *e, struct manner *m, struct source *s, struct host *h,
 	struct route *r = mem_zalloc(sizeof(*r));
 
 	r->timer.kind = TIMER_ROUTE;
-	r->key = way_key(m, s, h, name);
+	r->key = way_key(e, m, s, h, name);
 	r->id = ++e->last_route;
 	r->refs = 1;
 	r->manner = manner_ref(m);

@@ -53,6 +53,10 @@ bool agenda_take(struct agenda *a, struct plan_due *batch);
  * flight. */
 void agenda_settle(struct agenda *a, const struct plan_settled *s);
 
+/* What waits for its destination may be tried, a part of each key at first: an
+ * operator has ended what kept it. */
+void agenda_hasten(struct agenda *a);
+
 enum agenda_state agenda_find(const struct agenda *a, uint64_t evpid);
 /* The envelopes of a message form a ring: one of it (0: none), and the next. */
 uint64_t agenda_of_message(const struct agenda *a, uint64_t msgid);

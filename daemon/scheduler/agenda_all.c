@@ -120,3 +120,12 @@ agenda_remove_all(struct agenda *a)
 {
 	sweep(a, 0, remove_one);
 }
+
+void
+agenda_hasten(struct agenda *a)
+{
+	int kind;
+
+	for (kind = 0; kind < PLAN_KINDS; kind++)
+		haste_all(&a->haste[kind], a->now);
+}

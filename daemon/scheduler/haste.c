@@ -187,16 +187,12 @@ haste_leave(struct haste *h, uint32_t key, uint32_t place)
 	slab_put(&h->crowds, i);
 }
 
-void
-haste_success(struct haste *h, uint32_t key, uint32_t now)
+static void
+let_go(struct haste *h, uint32_t i, uint32_t now)
 {
-	uint32_t i = finder_find(&h->by_key, key);
-	struct crowd *c;
+	struct crowd *c = crowd_at(h, i);
 	struct run *r;
 
-	if (i == 0)
-		return;
-	c = crowd_at(h, i);
 	if (c->run == 0) {
 		c->run = slab_take(&h->runs);
 		r = run_at(h, c->run);
@@ -209,6 +205,25 @@ haste_success(struct haste *h, uint32_t key, uint32_t now)
 	r->won = true;
 	if (r->state == RUN_WAITING)
 		begin_step(h, c->run, 2 * r->step, now);
+}
+
+void
+haste_success(struct haste *h, uint32_t key, uint32_t now)
+{
+	uint32_t i = finder_find(&h->by_key, key);
+
+	if (i != 0)
+		let_go(h, i, now);
+}
+
+void
+haste_all(struct haste *h, uint32_t now)
+{
+	uint32_t i;
+
+	for (i = 1; i <= h->crowds.used; i++)
+		if (crowd_at(h, i)->head != 0)
+			let_go(h, i, now);
 }
 
 void

@@ -48,6 +48,8 @@ void haste_wait(struct haste *h, uint32_t key, uint32_t place);
 void haste_leave(struct haste *h, uint32_t key, uint32_t place);
 
 void haste_success(struct haste *h, uint32_t key, uint32_t now);
+/* As if each key had one. Linear in the keys. */
+void haste_all(struct haste *h, uint32_t now);
 void haste_failure(struct haste *h, uint32_t key);
 
 /* When haste_next() has something; HASTE_NEVER. */

@@ -164,6 +164,18 @@ on_pause(void *arg, struct message *m)
 }
 
 static int
+on_hasten(void *arg, struct message *m)
+{
+	struct scheduler *s = arg;
+
+	if (plan_hasten_get(&m->body) == -1)
+		return -1;
+	agenda_hasten(s->agenda);
+	turn_soon(s);
+	return 0;
+}
+
+static int
 on_verb(
     void *arg, struct answer *a, const struct query_ask *q, struct unpack *args)
 {
@@ -253,6 +265,7 @@ static const struct handler from_spooler[] = {
 	{ PLAN_SETTLED, "plan-settled", on_settled },
 	{ PLAN_ENDED, "plan-ended", on_ended },
 	{ PLAN_PAUSE, "plan-pause", on_pause },
+	{ PLAN_HASTEN, "plan-hasten", on_hasten },
 };
 
 static const struct proc_peer peers[] = {

@@ -7,6 +7,7 @@
 #include <sys/queue.h>
 
 #include "daemon/edge/carry.h"
+#include "daemon/edge/plan.h"
 #include "daemon/spooler/spooler.h"
 #include "daemon/spooler/standing.h"
 #include "lib/base/log.h"
@@ -21,6 +22,7 @@
 struct steerer {
 	STAILQ_ENTRY(steerer) link;
 	uint32_t ticket;
+	bool pause;
 };
 STAILQ_HEAD(steerers, steerer);
 
@@ -34,7 +36,18 @@ struct keeping {
 };
 
 static void
-answer(struct spooler *s, uint32_t ticket, const char *why)
+hasten(struct spooler *s)
+{
+	struct peer *scheduler = proc_peer(s->proc, ROLE_SCHEDULER);
+
+	plan_hasten_put(peer_begin(scheduler));
+	peer_send(scheduler, PLAN_HASTEN);
+}
+
+/* It holds from here on, kept or not. What waited for the end of a pause had
+ * been put off for long. */
+static void
+answer(struct spooler *s, uint32_t ticket, bool pause, const char *why)
 {
 	struct carry_steered m = {
 		.ticket = ticket, .done = why == NULL, .text = why
@@ -45,6 +58,8 @@ answer(struct spooler *s, uint32_t ticket, const char *why)
 		m.text = "";
 	carry_steered_put(peer_begin(mta), &m);
 	peer_send(mta, CARRY_STEERED);
+	if (!pause)
+		hasten(s);
 }
 
 static void
@@ -123,7 +138,7 @@ answer_all(struct spooler *s, struct steerers *list, const char *why)
 	while ((st = STAILQ_FIRST(list)) != NULL) {
 		STAILQ_REMOVE_HEAD(list, link);
 		s->keeping->waiting--;
-		answer(s, st->ticket, why);
+		answer(s, st->ticket, st->pause, why);
 		free(st);
 	}
 }
@@ -173,24 +188,31 @@ keeping_on_steer(void *arg, struct message *m)
 
 	if (carry_steer_get(&m->body, &steer) == -1 || *steer.name == '\0')
 		return -1;
+	if (steer.ticket == 0) {
+		if (steer.pause)
+			return -1;
+		hasten(s);
+		return 0;
+	}
 	/* Somebody may have put it right. What the file says is then not
 	 * in force before the next start, but it is not lost. */
 	if (g->unreadable)
 		read_file(s, g);
 	if (g->unreadable) {
-		answer(s, steer.ticket,
+		answer(s, steer.ticket, steer.pause,
 		    "it is not kept for a restart: state/" FILE_NAME
 		    " cannot be read, put it right or take it away");
 		return 0;
 	}
 	if (g->waiting == WAITING_MOST ||
 	    !standing_steer(g->standing, &steer)) {
-		answer(s, steer.ticket,
+		answer(s, steer.ticket, steer.pause,
 		    "it is not kept for a restart: there are too many pauses");
 		return 0;
 	}
 	st = mem_zalloc(sizeof(*st));
 	st->ticket = steer.ticket;
+	st->pause = steer.pause;
 	STAILQ_INSERT_TAIL(&g->next, st, link);
 	g->waiting++;
 	write_file(s);

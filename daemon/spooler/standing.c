@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "lib/base/buf.h"
 #include "lib/base/mem.h"
@@ -67,7 +68,7 @@ standing_steer(struct standing *st, const struct carry_steer *m)
 
 	for (i = 0; i < st->n; i++)
 		if (st->pauses[i].part == m->part &&
-		    strcmp(st->pauses[i].name, m->name) == 0)
+		    strcasecmp(st->pauses[i].name, m->name) == 0)
 			break;
 	if (i < st->n)
 		drop(st, i);

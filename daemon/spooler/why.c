@@ -34,11 +34,39 @@ struct asked {
 	unsigned shown;
 };
 
-/* "from NAME [ADDRESS]" was added to what a remote host said (settle.c). */
+/* "from NAME [ADDRESS]" was added to what a remote host said (settle.c); what
+ * the mta waits for itself is 4.4.1. */
 static bool
 is_of_remote(const char *error)
 {
-	return strstr(error, " from ") != NULL;
+	return strstr(error, " from ") != NULL &&
+	    strncmp(error, "451 4.4.1 ", strlen("451 4.4.1 ")) != 0;
+}
+
+/* The mta's own words: what it said when the envelope came back. */
+static const char *
+word_of(const char *error)
+{
+	static const struct {
+		const char *begins, *holds, *word;
+	} words[] = {
+		{ "451 4.4.1 ", " is paused until ", "paused" },
+		{ "451 4.4.1 ", " is disabled until ", "route-penalty" },
+		{ "451 4.4.1 ", " is put aside until ", "route-aside" },
+		{ "451 4.4.1 ", " is left alone until ", "host-skipped" },
+		{ "451 4.4.5 ", "in a row", "route-aside" },
+		{ "451 4.4.3 ", "", "dns-failure" },
+		{ "451 4.7.4 ", "TLS", "tls-policy" },
+		{ "451 4.7.5 ", "TLS", "tls-policy" },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strncmp(error, words[i].begins, strlen(words[i].begins)) ==
+			0 &&
+		    strstr(error, words[i].holds) != NULL)
+			return words[i].word;
+	return "waiting";
 }
 
 /* "421 4.7.0 ...": the first digit of the reply; 0: none. */
@@ -128,7 +156,7 @@ waits(const struct asked *q, const struct entry *en, struct cause *c)
 		    "next attempt %s, in %s",
 		    en->error, when, span);
 	} else {
-		c->word = "waiting";
+		c->word = word_of(en->error);
 		snprintf(c->text, sizeof(c->text),
 		    "%.500s; next attempt %s, in %s",
 		    en->error[0] != '\0' ? en->error : "it was not tried yet",
@@ -276,6 +304,33 @@ end_unknown(struct answer *a, const char *id, int found)
 	answer_end(a, found < 0 ? EXIT_USAGE : EXIT_NOINPUT, 0, 0, text);
 }
 
+/* For explain: what is paused as a whole, a row each. */
+static void
+answer_pauses(const struct spooler *s, struct answer *a)
+{
+	static const char *const texts[] = {
+		"relaying is paused, until resume mta",
+		"local delivery is paused, until resume mda",
+	};
+	const bool paused[] = { s->paused_mta, s->paused_mda };
+	struct buf *b;
+	uint32_t n = 0;
+	size_t i;
+
+	for (i = 0; i < sizeof(paused) / sizeof(paused[0]); i++) {
+		if (!paused[i])
+			continue;
+		b = answer_row(a);
+		record_begin(b, "cause");
+		record_str(b, "cause", "paused");
+		record_str(b, "text", texts[i]);
+		record_i64(b, "until", 0);
+		answer_send(a);
+		n++;
+	}
+	answer_end(a, EXIT_DONE, n, 0, "");
+}
+
 int
 why_on_ask(
     void *arg, struct answer *a, const struct query_ask *q, struct unpack *args)
@@ -292,6 +347,10 @@ why_on_ask(
 		return 0;
 	}
 	id = unpack_str(args);
+	if (strcmp(id, "pauses") == 0) {
+		answer_pauses(asked.s, a);
+		return 0;
+	}
 	found = index_match(asked.s->index, id, MATCHES, keep_entry, &en);
 	if (found <= 0 || (found > 1 && strlen(id) < IDENT_MSGID_DIGITS)) {
 		end_unknown(a, id, found);

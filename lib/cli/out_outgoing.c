@@ -56,7 +56,7 @@ left(const struct out_shared *s, char span[TEXT_SPAN_MAX], int64_t until)
 static void
 route_row(struct out_shared *s, const struct row *r)
 {
-	char id[24], flags[8], rate[16], span[TEXT_SPAN_MAX], name[700];
+	char id[24], flags[8], rate[16], span[TEXT_SPAN_MAX];
 	uint64_t wait = row_u64(r, "timeout_s");
 
 	fprintf(s->o.to, "%-6s %-4s %4llu %3llu %3llu %5s %7s ",
@@ -67,13 +67,7 @@ route_row(struct out_shared *s, const struct row *r)
 	    (unsigned long long)row_u64(r, "penalty"),
 	    wait > 0 ? out_span_cell(span, (int64_t)wait) : "-",
 	    text_printable(rate, sizeof(rate), row_str(r, "rate")));
-	snprintf(name, sizeof(name), "%s -> %s [%s]:%llu", row_str(r, "source"),
-	    row_str(r, "host"), row_str(r, "address"),
-	    (unsigned long long)row_u64(r, "port"));
-	if (row_u64(r, "port") == 0) /* a socket in the file system */
-		snprintf(name, sizeof(name), "%s -> %s", row_str(r, "source"),
-		    row_str(r, "host"));
-	put_name(s, ROUTE_USED, name);
+	put_name(s, ROUTE_USED, row_str(r, "name"));
 	out_put_note(s, "error", row_str(r, "last_error"));
 	if (s->o.why)
 		out_put_note(s, "why", row_str(r, "why"));
@@ -134,19 +128,16 @@ hoststat_row(struct out_shared *s, const struct row *r)
 static void
 limit_row(struct out_shared *s, const struct row *r)
 {
-	char name[64], value[24];
-	const char *binding = row_str(r, "binding");
+	char name[64], value[24], use[24] = "-";
 
-	fprintf(s->o.to, "%-32s %8s %6llu ",
+	if (row_field(r, "in_use") != NULL)
+		snprintf(use, sizeof(use), "%llu",
+		    (unsigned long long)row_u64(r, "in_use"));
+	fprintf(s->o.to, "%-32s %8s %6s ",
 	    text_printable(name, sizeof(name), row_str(r, "name")),
-	    text_printable(value, sizeof(value), row_str(r, "value")),
-	    (unsigned long long)row_u64(r, "in_use"));
-	if (*binding == '\0') {
-		put_name(s, LIMIT_USED, row_str(r, "domain"));
-		return;
-	}
+	    text_printable(value, sizeof(value), row_str(r, "value")), use);
 	put_name(s, LIMIT_USED, row_str(r, "domain"));
-	out_put_note(s, "binds", binding);
+	out_put_note(s, "binds", row_str(r, "binding"));
 }
 
 static void

@@ -1,135 +1,185 @@
-# DANE (RFC 7672) of a session: which certificates match which records, what is
-# never heeded, and that nothing goes in clear.
+# DANE (RFC 7672) from the zone to the message: a real name server with signed
+# zones, hosts with certificates that match or do not, and the whole daemon.
+# Mail goes only where a TLSA record says so, and never in clear where one is.
 use strict;
 use warnings;
 use Test::More;
 use Certs;
-use Connsend;
+use Dns;
 use FakeMX;
+use Spoolkit;
 
-my $certs = Certs->new(mine => 1);
-my $ca = $certs->ca('root');
-my $mid = $certs->ca('intermediate', ca => $ca);
+my $port = Spoolkit::free_port();
+my $certs = Certs->new;
+my $ca = $certs->ca('a root');
 my $other = $certs->ca('another root');
-my $name = 'mx.example.org';
-my $good = $certs->make($name, ca => $mid);
-my $own = $certs->make($name);
-my $old = $certs->make($name, ca => $mid, expired => 1);
-my $oldown = $certs->make($name, expired => 1);
-my $alien = $certs->make('mx.example.net', ca => $mid);
-my $alienown = $certs->make('mx.example.net');
-my $rolled = $certs->make($name, ca => $other, key => $good);
-
-my $mx = FakeMX->start(
-	good => { tls => $good }, own => { tls => $own },
-	old => { tls => $old }, oldown => { tls => $oldown },
-	alien => { tls => $alien }, alienown => { tls => $alienown },
-	rolled => { tls => $rolled },
-	leaf => { tls => { cert => $good->{cert}, key => $good->{key} } },
-	plain => {}, stripped => { tls => $good, starttls => 0 },
-	refuses => { tls => $good, STARTTLS => '454 4.7.0 no' },
-	garbage => { tls => 'garbage' },
-	smtps => { tls => $good, implicit => 1 },
-);
-my $c = Connsend->new($mx);
-sub t { return ('-t', $certs->tlsa(@_)) }
-
-my $done = qr/^ready messages=0 tls=TLSv1\.3 \S+ dane\n(.*\n)*done bob/m;
-my $seen = qr/^ready messages=0 tls=TLSv1\.3 \S+ unverified\n(.*\n)*done bob/m;
-my $wrong = '3 1 1 ' . '5a' x 32;
-my $no_match = 'the certificate matches no TLSA record';
-my $trust = qq{tls verify ca "$ca->{cert}"};
-
-# what, host, records, words of the relay, what comes of it: ok (matched),
-# seen (TLS, not matched), or the reason
-my @rows = (
-	['record 3 1 1', 'good', [t($good, 3, 1, 1)], '', 'ok'],
-	['record 3 0 1', 'good', [t($good, 3, 0, 1)], '', 'ok'],
-	['record 3 1 2', 'good', [t($good, 3, 1, 2)], '', 'ok'],
-	['record 3 1 0', 'good', [t($good, 3, 1, 0)], '', 'ok'],
-	['record 3 0 0', 'good', [t($good, 3, 0, 0)], '', 'ok'],
-	['3 1 1, own certificate', 'own', [t($own, 3, 1, 1)], '', 'ok'],
-	['3 1 1, another one', 'own', [t($good, 3, 1, 1)], '', $no_match],
-	['3 1 1, expired', 'old', [t($old, 3, 1, 1)], '', 'ok'],
-	['3 1 1, expired, own', 'oldown', [t($oldown, 3, 1, 1)], '', 'ok'],
-	['3 1 1, another name', 'alien', [t($alien, 3, 1, 1)], '', 'ok'],
-	['3 1 1, another name, own', 'alienown', [t($alienown, 3, 1, 1)], '',
-		'ok'],
-	['3 1 1, the key in a new certificate', 'rolled',
-		[t($good, 3, 1, 1)], '', 'ok'],
-	['3 0 1, the key in a new certificate', 'rolled',
-		[t($good, 3, 0, 1)], '', $no_match],
-	['3 1 1, mismatch', 'good', ['-t', $wrong], '', $no_match],
-	['one of two', 'good', ['-t', $wrong, t($good, 3, 1, 1)], '', 'ok'],
-	['none of two', 'good', ['-t', $wrong, t($own, 3, 1, 1)], '',
-		$no_match],
-	['3 1 1 of the authority', 'good', [t($mid, 3, 1, 1)], '', $no_match],
-
-	['record 2 1 1', 'good', [t($ca, 2, 1, 1)], '', 'ok'],
-	['2 1 1, intermediate', 'good', [t($mid, 2, 1, 1)], '', 'ok'],
-	['record 2 0 1', 'good', [t($ca, 2, 0, 1)], '', 'ok'],
-	['2 1 1, another root', 'good', [t($other, 2, 1, 1)], '', $no_match],
-	['2 1 1, expired', 'old', [t($ca, 2, 1, 1)], '',
-		'certificate: certificate has expired'],
-	['2 1 1, another name', 'alien', [t($ca, 2, 1, 1)], '',
-		'certificate: hostname mismatch'],
-	['2 1 1, not in the chain', 'leaf', [t($ca, 2, 1, 1)], '',
-		'certificate: |matches no'],
-	['2 1 1 of the host itself', 'own', [t($own, 2, 1, 1)], '', $no_match],
-
-	['unusable', 'own', ['-T'], '', 'seen'],
-	['none that is understood', 'own', ['-t', '3 1 1 00'], '', 'seen'],
-	['none of a known matching', 'own', ['-t', '3 1 9 00'], '', 'seen'],
-	['usage 1 alone', 'own', ['-t', '1 1 1 ' . '00' x 32], '', 'seen'],
-
-	['not offered', 'plain', [t($good, 3, 1, 1)], '', 'TLS is required'],
-	['not offered, unusable', 'plain', ['-T'], '', 'TLS is required'],
-	['stripped', 'stripped', [t($good, 3, 1, 1)], '', 'TLS is required'],
-	['reply 454', 'refuses', [t($good, 3, 1, 1)], '',
-		'TLS is required, and STARTTLS fails: 454'],
-	['garbage', 'garbage', [t($good, 3, 1, 1)], '', 'wrong version'],
-	['garbage, unusable', 'garbage', ['-T'], '', 'wrong version'],
-	['failed in clear lately', 'good', ['-C', t($good, 3, 1, 1)], '',
-		'ok'],
-
-	['and verify', 'good', [t($good, 3, 1, 1)], $trust, 'ok'],
-	['and verify, which fails', 'own', [t($own, 3, 1, 1)], $trust,
-		'certificate: self-signed'],
-	['and verify, another name', 'alien', [t($alien, 3, 1, 1)], $trust,
-		'certificate: hostname mismatch'],
-	['and verify, expired', 'old', [t($old, 3, 1, 1)], $trust,
-		'certificate: certificate has expired'],
-	['mismatch, verified', 'good', ['-t', $wrong], $trust, $no_match],
-	['unusable, verified', 'own', ['-T'], $trust,
-		'certificate: self-signed'],
-	['smtps', 'smtps', [t($good, 3, 1, 1)], 'via "smtps://%HOST%"', 'ok'],
-	['smtps, mismatch', 'smtps', ['-t', $wrong], 'via "smtps://%HOST%"',
-		$no_match],
-);
-for (@rows) {
-	my ($what, $host, $records, $relay, $want) = @$_;
-	my $r = $c->send($host, relay => $relay, opt => ['-n', $name,
-		'-b', $name, @$records]);
-	my $re = $want eq 'ok' ? $done : $want eq 'seen' ? $seen
-	    : qr/^closed tls: 451 4\.7\.\d host: (TLS: )?.*($want)/m;
-	like $r->{out}, $re, $what or diag $r->{err};
-	unlike $r->{out}, qr/^ready/m, "$what: nothing is said"
-	    if $want ne 'ok' && $want ne 'seen';
+my $none = '00' x 32;
+my %c;
+for my $name (qw(ee ta)) {
+	$c{$name} = $certs->make("$name.example.org", ca => $ca);
 }
-is scalar(grep { /^MAIL/ } map { $mx->commands($_) } qw(plain stripped refuses
-    garbage)), 0, 'never in clear';
+my $stranger = $certs->make('elsewhere.example', ca => $ca);
+my $own = $certs->make('elsewhere.example');
+my $old = $certs->make('taold.example.org', ca => $ca, expired => 1);
+my $ee = sub { $certs->tlsa($_[0], 3, 1, 1) };
+my $by = sub { $certs->tlsa($_[0], 2, 1, 1) };
 
-# The name to be verified is that of the records, and of the host in MX.
-my $r = $c->send('good', opt => ['-n', 'alias.example.org', '-b', $name,
-	t($ca, 2, 1, 1)]);
-like $r->{out}, $done, 'the base domain';
-$r = $c->send('good', opt => ['-n', $name, '-b', 'real.example.org',
-	t($ca, 2, 1, 1)]);
-like $r->{out}, $done, 'or the name in MX';
-is +($mx->sessions('good'))[-1]{sni}, 'real.example.org', 'SNI is the base';
+# Host and domain of one name each: its TLSA record, what FakeMX is to do, and
+# what is to come of mail to it: "tls", "clear", or the reason why it waits.
+my @rows = (
+	# Records that match.
+	['ee', $ee->($c{ee}), { tls => $c{ee} }, 'tls'],
+	['eeown', $ee->($own), { tls => $own }, 'tls'],
+	['eeold', $ee->($old), { tls => $old }, 'tls'],
+	['ta', $by->($ca), { tls => $c{ta} }, 'tls'],
+	['some', "3 1 1 $none\n_$port._tcp.some TLSA " . $by->($other) .
+	    "\n_$port._tcp.some TLSA " . $ee->($stranger),
+	    { tls => $stranger }, 'tls'],
+	# Those that do not.
+	['wrong', $ee->($c{ee}), { tls => $stranger }, qr/TLSA/],
+	['wrongta', $by->($other), { tls => $c{ta} }, qr/./],
+	['wrongname', $by->($ca), { tls => $stranger }, qr/mismatch/],
+	['taold', $by->($ca), { tls => $old }, qr/expired/],
+	# No way out of TLS.
+	['plain', $ee->($c{ee}), {}, qr/STARTTLS is not offered/],
+	['refuses', $ee->($c{ee}), { tls => $c{ee}, STARTTLS => '454 4.7.0 no' },
+	    qr/454/],
+	['garbage', $ee->($c{ee}), { tls => 'garbage' }, qr/./],
+	['nohello', $ee->($c{ee}), { tls => $c{ee}, EHLO => '502 5.5.1 what' },
+	    qr/./],
+	# Records of no use: TLS, with whom it may be.
+	['odd', "1 1 1 $none", { tls => $stranger }, 'tls'],
+	['oddplain', "1 1 1 $none", {}, qr/STARTTLS is not offered/],
+	# No records: as ever.
+	['free', undef, {}, 'clear'],
+	['freetls', undef, { tls => $stranger }, 'tls'],
+	# Records that must not be believed.
+	['bogus', $ee->($c{ee}), { tls => $c{ee} },
+	    qr/TLSA of bogus\.example\.org: DNSSEC: bogus/],
+	['late', $ee->($c{ee}), { tls => $c{ee} },
+	    qr/TLSA of late\.example\.org: DNSSEC: bogus.*expired/],
+	['bare', $ee->($c{ee}), { tls => $c{ee} },
+	    qr/TLSA of bare\.example\.org: DNSSEC: bogus/],
+	['badmx', $ee->($c{ee}), { tls => $c{ee} },
+	    qr/MX of badmx\.example\.org: DNSSEC: bogus/],
+	['latemx', $ee->($c{ee}), { tls => $c{ee} },
+	    qr/MX of latemx\.example\.org: DNSSEC: bogus.*expired/],
+	['badhost', $ee->($c{ee}), { tls => $c{ee} },
+	    qr/address of badhost\.example\.org: DNSSEC: bogus/],
+);
+my ($zone, $n) = ('', 20);
+my %hosts;
+for (@rows) {
+	my ($name, $tlsa, $host) = @$_;
+	$hosts{$name} = { addr => '127.0.0.' . ++$n, port => $port, %$host };
+	$zone .= "$name A 127.0.0.$n\n$name MX 10 $name\n";
+	$zone .= "_$port._tcp.$name TLSA $tlsa\n" if defined $tlsa;
+}
+$zone .= "second MX 10 wrong\nsecond MX 20 ee\n" .
+    "alias MX 10 al\nal CNAME ee\n" .
+    "onlybad MX 10 wrong\nonlybad MX 20 bogus\n";
+my $dns = Dns->start(
+	zones => {
+		'example.org' => $zone,
+		# Not signed: records there count for nothing, but those of
+		# hosts that are signed do.
+		'open.example.org' => "@ MX 10 mx\nmx A $hosts{free}{addr}\n" .
+		    "_$port._tcp.mx TLSA 3 1 1 $none\n" .
+		    "to MX 10 ee.example.org.\nbad MX 10 wrong.example.org.\n",
+	},
+	sign => { 'example.org' => {
+		bogus => ["_$port._tcp.bogus TLSA", 'badmx MX', 'badhost A'],
+		expired => ["_$port._tcp.late TLSA", 'latemx MX'],
+		stripped => ["_$port._tcp.bare TLSA"],
+	} });
+my $mx = FakeMX->start(%hosts);
+my $d = Spoolkit->start(env => { SMTPD_TEST_MX_PORT => $port,
+	SMTPD_TEST_DEADLINE => 10000 }, 
+    banner => 0, conf => <<"END");
+resolver 127.0.0.1 port ${\ $dns->port}
+trust-anchor "${\ anchor()}"
+accept from any for domain "via.example" relay via "smtp://ee.example.org:$port"
+accept from any for domain "viabad.example" \\
+    relay via "smtp://wrong.example.org:$port"
+accept from any for domain "notls.example" \\
+    relay via "smtp://free.example.org:$port" no-tls
+accept from any for any relay
+END
 
-# no-tls is what an administrator says for a host whose DANE is broken.
-$r = $c->send('plain', relay => 'no-tls', opt => ['-n', $name, '-b', $name,
-	t($good, 3, 1, 1)]);
-like $r->{out}, qr/^ready messages=0 tls=\n/m, 'no-tls';
+sub anchor {
+	chmod 0755, $dns->{dir};
+	chmod 0644, $dns->anchor_file;
+	return $dns->anchor_file;
+}
+
+# What became of mail to a domain: "tls" or "clear", or why it waits.
+my %sent;
+sub post {
+	my ($domain) = @_;
+	$sent{$domain} = 1;
+	$d->send('ann@here.example', "bob\@$domain", "Subject: x\n\nx\n");
+}
+
+sub fate {
+	my ($domain) = @_;
+	my $fate;
+	$d->wait(sub {
+		for my $m ($mx->messages) {
+			next unless grep { $_ eq "bob\@$domain" } @{ $m->{rcpts} };
+			my ($s) = grep { $_->{n} == $m->{session} }
+			    $mx->sessions($m->{host});
+			$fate = $s->{tls} ? 'tls' : 'clear';
+			return 1;
+		}
+		my (undef, $out) = $d->ctl('show', 'queue', '-j');
+		for (split /\n/, $out) {
+			$fate = $1 if /"rcpt":"bob\@\Q$domain\E"/ &&
+			    /"error":\{[^}]*"text":"((?:[^"\\]|\\.)+)"/;
+		}
+		return defined $fate;
+	}, 60);
+	return $fate // 'nothing';
+}
+
+post("$_->[0].example.org") for @rows;
+post($_) for qw(second.example.org alias.example.org onlybad.example.org
+    open.example.org to.open.example.org bad.open.example.org via.example
+    viabad.example notls.example);
+for (@rows) {
+	my ($name, undef, undef, $want) = @$_;
+	my $got = fate("$name.example.org");
+	if (ref $want) {
+		like $got, $want, "$name: waits";
+		like $got, qr/^4\d\d 4\./, "$name: for now";
+	} else {
+		is $got, $want, "$name: $want";
+	}
+}
+is fate('second.example.org'), 'tls', 'the next host takes it';
+is fate('alias.example.org'), 'tls', 'records of the name an alias leads to';
+like fate('onlybad.example.org'), qr/^4/, 'no host is left';
+is fate('open.example.org'), 'clear', 'records in an unsigned zone';
+is fate('to.open.example.org'), 'tls', 'unsigned MX, signed host';
+like fate('bad.open.example.org'), qr/^4.*TLSA/, 'unsigned MX, and no match';
+is fate('via.example'), 'tls', 'relay via: its own records';
+like fate('viabad.example'), qr/^4.*TLSA/, 'relay via: no match';
+is fate('notls.example'), 'clear', 'no-tls';
+
+# Never in clear: not one command about mail but within TLS.
+for (@rows) {
+	my ($name, $tlsa, undef, $want) = @$_;
+	next if !defined $tlsa;
+	my @bad = grep { !$_->{tls} && grep { $_->[1] eq 'C' &&
+	    $_->[2] =~ /MAIL FROM|RCPT TO|DATA|BDAT/ } @{ $_->{events} } }
+	    $mx->sessions($name);
+	is scalar @bad, 0, "$name: nothing in clear";
+}
+is scalar(() = $mx->sessions($_)), 0, "$_: not even asked"
+    for qw(bogus late bare badmx latemx badhost);
+for (qw(ee eeold ta)) {
+	ok scalar($d->logged(qr/"$_\.example\.org \[.*tls="TLSv1[^"]* dane"/)),
+	    "$_: the log says what it was secured by";
+}
+$d->stop;
+
 done_testing;

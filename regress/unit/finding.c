@@ -207,6 +207,23 @@ test_unvalidated(void **ctx)
 	}
 }
 
+/* RFC 7672 section 2.2.3: the port that is connected to. */
+static void
+test_port(void **ctx)
+{
+	struct found found = answer_of("a+");
+	enum packet_type type;
+	char to[PACKET_NAME];
+	struct finding f;
+
+	(void)ctx;
+	finding_init(&f, "h.x", 0, 2525);
+	finding_address(&f, PACKET_A, &found);
+	assert_true(finding_next(&f, true, to, &type));
+	assert_string_equal(to, "_2525._tcp.h.x");
+	finding_clear(&f);
+}
+
 /* A name that leaves no room for the labels before it has no records. */
 static void
 test_long(void **ctx)
@@ -235,6 +252,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_paths),
 		cmocka_unit_test(test_unvalidated),
+		cmocka_unit_test(test_port),
 		cmocka_unit_test(test_long),
 	};
 

@@ -280,6 +280,26 @@ a_clock_that_was_set_back_stops_nothing(void **state)
 	agenda_free(a);
 }
 
+static void
+an_operator_hastens_all(void **state)
+{
+	struct agenda *a = agenda_new();
+
+	(void)state;
+	put_off(a, 1, 100, 7, true);
+	put_off(a, 101, 110, 8, true);
+	put_off(a, 111, 120, 8, false);
+	assert_int_equal(turn(a, T0, NULL), 0);
+	agenda_hasten(a);
+	assert_int_equal(turn(a, T0, NULL), 64 + 10);
+	assert_int_equal(turn(a, T0 + 1, NULL), 0);
+	agenda_hasten(a);
+	assert_int_equal(turn(a, T0 + 1, NULL), 36);
+	agenda_hasten(a);
+	assert_int_equal(turn(a, T0 + 2, NULL), 0);
+	agenda_free(a);
+}
+
 /*
  * By chance: envelopes of few keys come, are taken, and end as their
  * destination, up or down, decides.
@@ -483,6 +503,7 @@ main(void)
 		cmocka_unit_test(a_turn_has_bounds),
 		cmocka_unit_test(verbs_are_obeyed),
 		cmocka_unit_test(a_clock_that_was_set_back_stops_nothing),
+		cmocka_unit_test(an_operator_hastens_all),
 		cmocka_unit_test(by_chance),
 		cmocka_unit_test(costs_no_more_than_96_octets),
 	};

@@ -413,6 +413,72 @@ malformed_records(void **state)
 	free(s.text);
 }
 
+static void
+route(struct shown *s, const char *id, const char *flags, uint64_t wait,
+    const char *name, const char *error)
+{
+	record_begin(s->record, "route");
+	record_str(s->record, "id", id);
+	record_str(s->record, "name", name);
+	record_str(s->record, "flags", flags);
+	record_u64(s->record, "connections", 2);
+	record_u64(s->record, "errors", 1);
+	record_u64(s->record, "penalty", 1);
+	record_u64(s->record, "timeout_s", wait);
+	record_str(s->record, "rate", "12.3");
+	record_str(s->record, "last_error", error);
+	record_str(s->record, "why", "it is paused");
+	put(s);
+}
+
+/* What does not fit behind the numbers stands below; what a host says must not
+ * move the cursor. */
+static void
+routes_on_a_terminal(void **state)
+{
+	struct shown s;
+
+	(void)state;
+	begin(&s, OUT_LIST, 80);
+	route(&s, "r1", "N---", 0, "* -> mx.example.org [192.0.2.1]", "");
+	route(&s, "r1234", "NDQ-", 7300,
+	    "2001:db8::1:2 -> mx1.long.example.org [2001:db8::1]:2525",
+	    "554 \033[31m no");
+	finish(&s, 0, 2, 0, "",
+	    "ROUTE  FLAG CONN ERR PEN  WAIT   OUT/s SOURCE -> HOST\n"
+	    "r1     N---    2   1   1     -    12.3 * -> mx.example.org "
+	    "[192.0.2.1]\n"
+	    "r1234  NDQ-    2   1   1 2h01m    12.3 \n"
+	    "       2001:db8::1:2 -> mx1.long.example.org "
+	    "[2001:db8::1]:2525\n"
+	    "       error: 554 \\x1b[31m no\n");
+}
+
+static void
+reasons_in_words(void **state)
+{
+	struct shown s;
+
+	(void)state;
+	begin(&s, OUT_LIST, 40);
+	record_begin(s.record, "cause");
+	record_str(s.record, "cause", "paused");
+	record_str(s.record, "text", "relaying is paused, until resume mta");
+	put(&s);
+	record_begin(s.record, "steer");
+	record_str(s.record, "part", "route");
+	record_str(s.record, "name", "r1");
+	record_i64(s.record, "until", NOW + 3600);
+	record_str(s.record, "reason", "INC-7");
+	put(&s);
+	finish(&s, 0, 2, 0, "",
+	    "now       paused: relaying is paused,\n"
+	    "          until resume mta\n"
+	    "PAUSED   LEFT NAME\n"
+	    "route   1h00m r1\n"
+	    "       reason: INC-7\n");
+}
+
 int
 main(void)
 {
@@ -429,6 +495,8 @@ main(void)
 		cmocka_unit_test(verbs),
 		cmocka_unit_test(costs),
 		cmocka_unit_test(malformed_records),
+		cmocka_unit_test(routes_on_a_terminal),
+		cmocka_unit_test(reasons_in_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -148,9 +148,18 @@ show_relays(struct session *s, const struct places *p, struct request_sums *all)
 	return EXIT_DONE;
 }
 
+/* What is paused as a whole, which the mta does not know. */
+static int
+show_pauses(struct session *s)
+{
+	struct request_sums sum = { 0 };
+
+	return ask(s, "explain pauses", NULL, 0, &sum, show_row, NULL);
+}
+
 static int
 ask_in_turn(struct session *s, const struct action *a, const char *command,
-    const char *const *args, size_t n)
+    const char *const *args, size_t n, bool pauses)
 {
 	struct request_sums sum = { 0 };
 	struct places p = { .n = 0 };
@@ -159,6 +168,8 @@ ask_in_turn(struct session *s, const struct action *a, const char *command,
 
 	if (code == EXIT_DONE)
 		code = ask(s, command, args, n, &sum, show_place, &p);
+	if (code == EXIT_DONE && sum.status < EXIT_REFUSED && pauses)
+		code = show_pauses(s);
 	if (code == EXIT_DONE && sum.status < EXIT_REFUSED)
 		code = show_relays(s, &p, &sum);
 	if (code == EXIT_DONE)
@@ -179,7 +190,7 @@ outgoing_explain(
 	(void)argc;
 	if (args[1] == NULL || strcmp(args[1], "<>") == 0)
 		args[1] = "";
-	return ask_in_turn(s, a, "explain rule", args, 2);
+	return ask_in_turn(s, a, "explain rule", args, 2, true);
 }
 
 int
@@ -194,5 +205,5 @@ outgoing_why(
 		    "why is asked of one envelope or message: give its id");
 	if (request_check(a->ids, argc, argv, err, sizeof(err)) != NULL)
 		return session_fail(s, EXIT_USAGE, err);
-	return ask_in_turn(s, a, "why", args, 1);
+	return ask_in_turn(s, a, "why", args, 1, false);
 }

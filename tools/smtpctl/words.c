@@ -128,7 +128,9 @@ const struct grammar_command words[] = {
 	{ "resume mda", "", 0, 0, "deliver again", NULL, &plain },
 	{ "resume smtp", "", 0, 0, "take mail again", NULL, &plain },
 	{ "resume route", "ROUTE|all", 1, 1, "use a route again",
-	    ROUTE_HELP "\nAll ends the pauses of all routes.", &plain },
+	    ROUTE_HELP "\nAll ends the pauses of all routes, and "
+		       "their penalties.",
+	    &plain },
 	{ "resume source", "ADDRESS", 1, 1, "use a source again", NULL,
 	    &plain },
 	{ "resume relay", "RELAY", 1, 1, "send to a destination again", NULL,

@@ -1,10 +1,10 @@
 /*
- * kept_time - what is moved on in the ring is tried again in time
+ * moved_on - what cannot become files, while the ring goes round
  *
- * A bucket is no directory: its message waits in the journal. Others come and
- * go so fast that the ring goes round, and the message is moved on in it, more
- * often than it would be tried. When the bucket is back it is filed all the
- * same.
+ * A bucket is no directory: its message waits in the journal and is moved on in
+ * it, by the others' records and not by its own. Others come and go so fast
+ * that this happens more often than it would be tried: when the bucket is back
+ * it is filed all the same.
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -28,11 +28,19 @@
 
 #define SIZE 3000
 #define WIDE 16 /* messages at a time */
+#define BURST 80 /* messages: more than a third of the ring */
+#define STUCK 60 /* the same of these */
 #define MOST_MS 60000
+#define LAZY_MS 2500 /* what nobody waits for is flushed, and marked */
+#define MOST_GROUPS (4 * (BURST + STUCK)) /* with some that are moved */
 
 struct traffic {
 	struct queue *q;
 	unsigned open;
+	unsigned begun;
+	bool keep; /* until all of a burst are taken */
+	uint64_t kept[BURST + WIDE];
+	unsigned count;
 };
 
 struct sending {
@@ -59,7 +67,9 @@ on_goes(void *ctx, enum queue_status status)
 	struct sending *s = ctx;
 
 	s->t->open--;
-	if (status == QUEUE_OK)
+	if (status == QUEUE_OK && s->t->keep)
+		s->t->kept[s->t->count++] = s->evpid;
+	else if (status == QUEUE_OK)
 		queue_done(s->t->q, s->evpid, "sent", NULL, NULL);
 	free(s);
 }
@@ -117,6 +127,7 @@ send_others(struct traffic *tr)
 		s->t = tr;
 		s->evpid = ident_evpid(queue_txn_id(t), 1);
 		tr->open++;
+		tr->begun++;
 		commit(t, s->evpid, on_goes, s);
 	}
 }
@@ -167,30 +178,72 @@ open_spool(const char *path)
 }
 
 static void
-test_moved_on(void **state)
+spoil(const char *bucket)
 {
-	char bucket[PATH_MAX], file[PATH_MAX + 32], id[IDENT_TEXT_MAX];
-	struct traffic tr = { .q = open_spool(*state) };
-	struct queue_stats s;
-	struct stat st;
-	uint64_t msgid, until;
 	int fd;
 
-	snprintf(bucket, sizeof(bucket), "%s/queue/5a", (char *)*state);
 	assert_int_equal(rmdir(bucket), 0);
 	fd = open(bucket, O_WRONLY | O_CREAT, 0600);
 	assert_int_not_equal(fd, -1);
 	close(fd);
-	msgid = put_stuck(tr.q, "5a");
-	until = mono_ms() + MOST_MS;
-	do {
-		turn(tr.q);
-		queue_stats(tr.q, &s);
-	} while (s.anomalies == 0 && mono_ms() < until);
-	assert_int_not_equal(s.anomalies, 0);
+}
 
+static void
+restore(const char *bucket)
+{
 	assert_int_equal(unlink(bucket), 0);
 	assert_int_equal(mkdir(bucket, 0700), 0);
+}
+
+static void
+wait_refused(struct queue *q)
+{
+	uint64_t until = mono_ms() + MOST_MS;
+	struct queue_stats s;
+
+	do {
+		turn(q);
+		queue_stats(q, &s);
+	} while (s.anomalies == 0 && mono_ms() < until);
+	assert_int_not_equal(s.anomalies, 0);
+}
+
+static void
+rest(struct queue *q, unsigned ms)
+{
+	uint64_t until = mono_ms() + ms;
+
+	while (mono_ms() < until)
+		turn(q);
+}
+
+/* All of it is needed, and then nothing. */
+static void
+burst(struct traffic *tr)
+{
+	tr->keep = true;
+	for (tr->begun = 0; tr->begun < BURST; turn(tr->q))
+		send_others(tr);
+	while (tr->open > 0)
+		turn(tr->q);
+	while (tr->count > 0)
+		queue_done(tr->q, tr->kept[--tr->count], "sent", NULL, NULL);
+	rest(tr->q, LAZY_MS);
+}
+
+static void
+test_filed_amid_traffic(void **state)
+{
+	char bucket[PATH_MAX], file[PATH_MAX + 32], id[IDENT_TEXT_MAX];
+	struct traffic tr = { .q = open_spool(*state) };
+	struct stat st;
+	uint64_t msgid, until;
+
+	snprintf(bucket, sizeof(bucket), "%s/queue/5a", (char *)*state);
+	spoil(bucket);
+	msgid = put_stuck(tr.q, "5a");
+	wait_refused(tr.q);
+	restore(bucket);
 	snprintf(
 	    file, sizeof(file), "%s/%s", bucket, ident_msgid_text(id, msgid));
 	until = mono_ms() + MOST_MS;
@@ -204,10 +257,38 @@ test_moved_on(void **state)
 	queue_close(tr.q, 1000);
 }
 
+/* The ring was well filled before with nothing that anybody needed. */
+static void
+test_others_move_it(void **state)
+{
+	char bucket[PATH_MAX];
+	struct traffic tr = { .q = open_spool(*state) };
+	enum queue_status why;
+	struct queue_txn *t;
+	struct queue_stats s;
+	unsigned i;
+
+	snprintf(bucket, sizeof(bucket), "%s/queue/5a", (char *)*state);
+	burst(&tr);
+	spoil(bucket);
+	for (i = 0; i < STUCK; i++)
+		(void)put_stuck(tr.q, "5a");
+	wait_refused(tr.q);
+	rest(tr.q, LAZY_MS);
+	/* Nobody else wrote anything: it stands where it stood. */
+	t = queue_begin(tr.q, &why);
+	assert_non_null(t);
+	queue_abort(t);
+	queue_stats(tr.q, &s);
+	assert_in_range(s.groups, 1, MOST_GROUPS);
+	restore(bucket);
+	queue_close(tr.q, 1000);
+}
+
 static int
 make_spool(void **state)
 {
-	char path[] = "/tmp/kept_time.XXXXXX";
+	char path[] = "/tmp/moved_on.XXXXXX";
 
 	*state = mkdtemp(path) == NULL ? NULL : strdup(path);
 	return *state == NULL ? -1 : 0;
@@ -230,7 +311,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
-		    test_moved_on, make_spool, remove_spool),
+		    test_filed_amid_traffic, make_spool, remove_spool),
+		cmocka_unit_test_setup_teardown(
+		    test_others_move_it, make_spool, remove_spool),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
