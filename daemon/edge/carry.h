@@ -84,7 +84,10 @@ enum carry_part {
 	CARRY_PARTS
 };
 struct carry_steer {
-	uint32_t ticket; /* the mta's; 0 from the spooler */
+	uint32_t ticket; /* the mta's; 0 from the spooler. An end of ticket 0
+			  * from the mta ends nothing that was kept: an
+			  * operator lets routes be used again, and what
+			  * waits for them is to be tried */
 	bool pause; /* false: its end */
 	enum carry_part part;
 	const char *name; /* at most CARRY_NAME_MAX octets, printable */

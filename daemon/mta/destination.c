@@ -258,10 +258,7 @@ found(struct engine *e, struct destination *d, const struct name_host *hosts,
 	qsort(order, i, sizeof(order[0]), by_preference);
 	for (n = i, i = 0; i < n; i++)
 		add_host(e, d, &f, order[i]);
-	/* A host that the configuration names may be ourselves: whoever writes
-	 * that knows. */
-	left =
-	    d->manner->by_mx ? target_cut_own(f.preference, f.own, f.n) : f.n;
+	left = target_cut_own(f.preference, f.own, f.n);
 	while (f.n > left) {
 		f.n--;
 		host_release(e->hosts, f.a[f.n].host);

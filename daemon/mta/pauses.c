@@ -62,6 +62,19 @@ apply(struct pauses *p, const struct wish *w)
 	    text_quote(reason, sizeof(reason), w->reason));
 }
 
+/* What waits for routes that were disabled is not due for long. */
+static void
+hasten(struct pauses *p)
+{
+	const struct carry_steer m = {
+		.part = CARRY_ROUTE, .name = "all", .reason = ""
+	};
+	struct peer *spooler = proc_peer(p->env->proc, ROLE_SPOOLER);
+
+	carry_steer_put(peer_begin(spooler), &m);
+	peer_send(spooler, CARRY_STEER);
+}
+
 static void
 finish(struct pauses *p, struct errand *er)
 {
@@ -70,6 +83,8 @@ finish(struct pauses *p, struct errand *er)
 
 	if (er->all)
 		enabled = engine_enable_all(p->env->engine);
+	if (enabled > 0)
+		hasten(p);
 	if (er->all && er->trouble[0] == '\0')
 		snprintf(er->text, sizeof(er->text),
 		    "%u pauses are over, %u disabled routes may be used again",
@@ -339,8 +354,10 @@ resume_name(struct pauses *p, struct answer *a, const struct query_ask *q,
 		return;
 	}
 	enabled = part == CARRY_ROUTE && enable(p, name);
-	if (enabled)
+	if (enabled) {
 		p->env->wake(p->env->arg);
+		hasten(p);
+	}
 	if (steering_find(&e->steerings, part, name) == NULL) {
 		snprintf(why, sizeof(why), "%s %.600s %s", parts[part], name,
 		    enabled ? "was not paused but disabled, and may be used "

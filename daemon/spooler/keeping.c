@@ -35,6 +35,15 @@ struct keeping {
 	struct steerers now; /* for the one under way */
 };
 
+static void
+hasten(struct spooler *s)
+{
+	struct peer *scheduler = proc_peer(s->proc, ROLE_SCHEDULER);
+
+	plan_hasten_put(peer_begin(scheduler));
+	peer_send(scheduler, PLAN_HASTEN);
+}
+
 /* It holds from here on, kept or not. What waited for the end of a pause had
  * been put off for long. */
 static void
@@ -43,17 +52,14 @@ answer(struct spooler *s, uint32_t ticket, bool pause, const char *why)
 	struct carry_steered m = {
 		.ticket = ticket, .done = why == NULL, .text = why
 	};
-	struct peer *scheduler = proc_peer(s->proc, ROLE_SCHEDULER);
 	struct peer *mta = proc_peer(s->proc, ROLE_MTA);
 
 	if (why == NULL)
 		m.text = "";
 	carry_steered_put(peer_begin(mta), &m);
 	peer_send(mta, CARRY_STEERED);
-	if (!pause) {
-		plan_hasten_put(peer_begin(scheduler));
-		peer_send(scheduler, PLAN_HASTEN);
-	}
+	if (!pause)
+		hasten(s);
 }
 
 static void
@@ -182,6 +188,12 @@ keeping_on_steer(void *arg, struct message *m)
 
 	if (carry_steer_get(&m->body, &steer) == -1 || *steer.name == '\0')
 		return -1;
+	if (steer.ticket == 0) {
+		if (steer.pause)
+			return -1;
+		hasten(s);
+		return 0;
+	}
 	/* Somebody may have put it right. What the file says is then not
 	 * in force before the next start, but it is not lost. */
 	if (g->unreadable)

@@ -318,6 +318,20 @@ a24_sources_take_turns_and_a_bad_one_is_left(void **ctx)
 	assert_int_equal(one_of, 4);
 	sim_free(s);
 
+	/* Also when no connection is left of the last one. */
+	s = sim_new(NULL);
+	h = sim_host(s, "192.0.2.1");
+	sim_mx(s, "a.example", "10 mx 192.0.2.1");
+	sim_use(s, one(with_sources("198.51.100.1", "198.51.100.2")));
+	for (i = 0; i < 4; i++) {
+		sim_mail(s, "a.example", 1);
+		sim_run(s, (i + 1) * 20000);
+	}
+	assert_int_equal(h->connects, 4);
+	for (i = 1; i < 4; i++)
+		assert_string_not_equal(h->sources[i], h->sources[i - 1]);
+	sim_free(s);
+
 	s = sim_new(NULL);
 	h = sim_host(s, "192.0.2.1");
 	sim_mx(s, "a.example", "10 mx 192.0.2.1");

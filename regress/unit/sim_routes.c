@@ -35,6 +35,8 @@ a2_a_new_route_has_one_connection_until_a_session_works(void **ctx)
 	assert_int_equal(h->connects, 1);
 	route_flags(sim_route(s, "192.0.2.1"), flags);
 	assert_string_equal(flags, "N---");
+	assert_int_equal(TAILQ_FIRST(&sim_engine(s)->relays)->pace.kind,
+	    PACE_ROUTE_NEW);
 	/* Each session that works allows one more. */
 	sim_run(s, 3500);
 	assert_int_equal(h->connects, 2);
@@ -377,7 +379,6 @@ a_policy_that_is_not_met_is_no_fault_towards_others(void **ctx)
 	sim_mx(s, "a.example", "10 mx 192.0.2.1");
 	h->banner = "451 4.7.5 certificate does not verify";
 	h->banner_end = CONN_END_TLS;
-	choice_ref(sim_choice(s));
 	sim_use(s, strict);
 	sim_retry(s, false);
 	v = sim_mail(s, "a.example", 1);
