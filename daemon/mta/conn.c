@@ -518,7 +518,8 @@ conn_open(const struct conn_env *env, const struct conn_way *way, void *arg)
 	struct wire_ends ends = { .addr = &way->addr,
 		.addrlen = way->addrlen,
 		.source = &way->source,
-		.sourcelen = way->sourcelen };
+		.sourcelen = way->sourcelen,
+		.dialer = env->dialer };
 	struct conn *c = mem_zalloc(sizeof(*c));
 
 	c->env = env;

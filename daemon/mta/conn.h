@@ -87,6 +87,7 @@ struct conn_env { /* lent for good */
 	struct event_base *base;
 	uint32_t deadline_ms; /* 0, or the most of any deadline: for tests */
 	const struct conn_ops *ops;
+	struct dialer *dialer; /* connects unix sockets; NULL: we do */
 	uint64_t *uncertain; /* counts recipients whose message was sent whole
 			      * and whose reply never came; NULL: nobody does */
 };

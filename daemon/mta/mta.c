@@ -8,8 +8,10 @@
 #include <string.h>
 
 #include "daemon/edge/carry.h"
+#include "daemon/edge/dial.h"
 #include "daemon/edge/name.h"
 #include "daemon/mta/destination.h"
+#include "daemon/mta/dialer.h"
 #include "daemon/mta/engine.h"
 #include "daemon/mta/explain.h"
 #include "daemon/mta/manners.h"
@@ -39,6 +41,7 @@ struct mta {
 	const struct conf *conf;
 	struct engine *engine;
 	struct porter *porter;
+	struct dialer *dialer;
 	struct manners *manners;
 	struct show_env show;
 	struct explains *explains;
@@ -407,7 +410,8 @@ prepare(struct proc *p, const struct conf *conf)
 	m->engine->mx_port = (uint16_t)test_number(
 	    "SMTPD_TEST_MX_PORT", UINT16_MAX, TARGET_PORT);
 	m->manners = manners_new();
-	m->porter = porter_new(proc_base(p),
+	m->dialer = dialer_new(p);
+	m->porter = porter_new(proc_base(p), m->dialer,
 	    (uint32_t)test_number("SMTPD_TEST_DEADLINE", 3600000, 0),
 	    &porter_ops, m);
 	porter_attach(m->porter, m->engine);
@@ -504,6 +508,18 @@ static const struct handler from_dns[] = {
 	{ NAME_ANSWER, "name-answer", on_answer },
 };
 
+static int
+on_opened(void *arg, struct message *msg)
+{
+	struct mta *m = arg;
+
+	return dialer_on_opened(m->dialer, msg);
+}
+
+static const struct handler from_parent[] = {
+	{ DIAL_OPENED, "dial-opened", on_opened },
+};
+
 static const struct proc_peer peers[] = {
 	{ ROLE_SPOOLER, from_spooler,
 	    sizeof(from_spooler) / sizeof(from_spooler[0]) },
@@ -514,6 +530,8 @@ const struct proc_role mta_role = {
 	.id = ROLE_MTA,
 	.peers = peers,
 	.npeers = sizeof(peers) / sizeof(peers[0]),
+	.from_parent = from_parent,
+	.nfrom_parent = sizeof(from_parent) / sizeof(from_parent[0]),
 	.prepare = prepare,
 	.start = start,
 	.configure = configure,

@@ -102,13 +102,14 @@ static const struct conn_ops conn_ops = { on_ready, on_accepted, on_settle,
 	on_over, on_want, on_leaving, on_closed };
 
 struct porter *
-porter_new(struct event_base *base, uint32_t deadline_ms,
+porter_new(struct event_base *base, struct dialer *dialer, uint32_t deadline_ms,
     const struct porter_ops *ops, void *arg)
 {
 	struct porter *p = mem_zalloc(sizeof(*p));
 
 	p->env.base = base;
 	p->env.deadline_ms = deadline_ms;
+	p->env.dialer = dialer;
 	p->env.ops = &conn_ops;
 	p->streams = hmap_new();
 	p->ops = ops;

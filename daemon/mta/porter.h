@@ -12,6 +12,7 @@
 #include "daemon/edge/carry.h"
 #include "daemon/mta/engine.h"
 
+struct dialer;
 struct event_base;
 struct porter;
 
@@ -23,8 +24,8 @@ struct porter_ops {
 	    void *arg, uint32_t stream, uint64_t msgid, uint64_t offset);
 };
 
-struct porter *porter_new(struct event_base *base, uint32_t deadline_ms,
-    const struct porter_ops *ops, void *arg);
+struct porter *porter_new(struct event_base *base, struct dialer *dialer,
+    uint32_t deadline_ms, const struct porter_ops *ops, void *arg);
 void porter_attach(struct porter *p, struct engine *e);
 void porter_configure(struct porter *p, const char *hostname); /* lent */
 void porter_body(struct porter *p, const struct carry_body *piece);

@@ -9,11 +9,14 @@
 #include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "daemon/edge/carry.h"
+#include "daemon/mta/dialer.h"
 #include "daemon/mta/tls.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
@@ -25,6 +28,8 @@ struct wire {
 	const struct wire_ops *ops;
 	void *arg;
 	int fd; /* -1: the bufferevent's */
+	struct dialer *dialer;
+	uint32_t dialed; /* 0: nothing is asked for */
 	struct event *connected;
 	struct event *failed; /* told from the loop's tail */
 	int error;
@@ -161,11 +166,52 @@ fail(struct wire *w, enum wire_fault fault)
 }
 
 static void
+watch(struct wire *w)
+{
+	w->connected = event_new(w->base, w->fd, EV_WRITE, on_connected, w);
+	if (w->connected == NULL)
+		fatal("out of memory: a connection");
+	event_add(w->connected, NULL);
+}
+
+static void
+on_dialed(void *arg, int fd, int error)
+{
+	struct wire *w = arg;
+
+	w->dialed = 0;
+	w->fd = fd;
+	if (fd != -1) {
+		watch(w);
+		return;
+	}
+	errno = error;
+	fail(w, WIRE_CONNECT);
+}
+
+static void
+dial(struct wire *w, const struct wire_ends *e)
+{
+	const struct sockaddr_un *un = (const void *)e->addr;
+
+	w->dialer = e->dialer;
+	w->dialed = dialer_ask(e->dialer, un->sun_path, on_dialed, w);
+	if (w->dialed == 0) {
+		errno = EAGAIN;
+		fail(w, WIRE_CONNECT);
+	}
+}
+
+static void
 start(struct wire *w, const struct wire_ends *e)
 {
 	const struct sockaddr *addr = (const void *)e->addr;
 	int one = 1;
 
+	if (e->addr->ss_family == AF_UNIX && e->dialer != NULL) {
+		dial(w, e);
+		return;
+	}
 	w->fd = socket(
 	    e->addr->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (w->fd == -1) {
@@ -191,10 +237,7 @@ start(struct wire *w, const struct wire_ends *e)
 		fail(w, WIRE_CONNECT);
 		return;
 	}
-	w->connected = event_new(w->base, w->fd, EV_WRITE, on_connected, w);
-	if (w->connected == NULL)
-		fatal("out of memory: a connection");
-	event_add(w->connected, NULL);
+	watch(w);
 }
 
 struct wire *
@@ -206,11 +249,20 @@ wire_open(struct event_base *base, const struct wire_ends *ends,
 	w->base = base;
 	w->ops = ops;
 	w->arg = arg;
+	w->fd = -1;
 	w->failed = evtimer_new(base, on_failed, w);
 	if (w->failed == NULL)
 		fatal("out of memory: a connection");
 	start(w, ends);
 	return w;
+}
+
+static void
+forget(struct wire *w)
+{
+	if (w->dialed != 0)
+		dialer_forget(w->dialer, w->dialed);
+	w->dialed = 0;
 }
 
 void
@@ -227,6 +279,7 @@ wire_free(struct wire *w)
 	if (w->connected != NULL)
 		event_free(w->connected);
 	event_free(w->failed);
+	forget(w);
 	if (w->fd != -1)
 		close(w->fd);
 	free(w);
@@ -236,6 +289,7 @@ void
 wire_stop(struct wire *w)
 {
 	event_del(w->failed);
+	forget(w);
 	if (w->connected != NULL)
 		event_del(w->connected);
 	if (w->bev == NULL)

@@ -14,6 +14,7 @@
 #include <openssl/ssl.h>
 #include <stddef.h>
 
+struct dialer;
 struct evbuffer;
 struct event_base;
 struct wire;
@@ -36,6 +37,7 @@ struct wire_ops {
 struct wire_ends {
 	const struct sockaddr_storage *addr, *source;
 	socklen_t addrlen, sourcelen; /* sourcelen 0: the system chooses */
+	struct dialer *dialer; /* connects unix sockets; NULL: we do */
 };
 
 /* Never calls back before it has returned. */

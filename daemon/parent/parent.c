@@ -10,12 +10,14 @@
 #include <unistd.h>
 
 #include "daemon/edge/agent.h"
+#include "daemon/edge/dial.h"
 #include "daemon/edge/query.h"
 #include "daemon/edge/start.h"
 #include "daemon/parent/binding.h"
 #include "daemon/parent/child.h"
 #include "daemon/parent/keyfile.h"
 #include "daemon/parent/launch.h"
+#include "daemon/parent/reach.h"
 #include "daemon/parent/reload.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
@@ -465,6 +467,18 @@ static const struct handler from_mda[] = {
 	{ AGENT_KILL, "agent-kill", children_on_kill },
 };
 
+static int
+on_dial(void *arg, struct message *m)
+{
+	struct parent *p = arg;
+
+	return reach_on_dial(p->conf, p->roles[ROLE_MTA].peer, m);
+}
+
+static const struct handler from_mta[] = {
+	{ DIAL_OPEN, "dial-open", on_dial },
+};
+
 /* Whoever speaks for it now, it is stopped; the others follow. */
 static void
 on_breach(void *arg)
@@ -508,6 +522,9 @@ start_role(struct parent *p, enum role who)
 	if (who == ROLE_CONTROL)
 		peer_handlers(r->peer, from_control,
 		    sizeof(from_control) / sizeof(from_control[0]), r);
+	if (who == ROLE_MTA)
+		peer_handlers(r->peer, from_mta,
+		    sizeof(from_mta) / sizeof(from_mta[0]), p);
 	if (who == ROLE_MDA) {
 		peer_handlers(r->peer, from_mda,
 		    sizeof(from_mda) / sizeof(from_mda[0]), p->children);
