@@ -260,9 +260,7 @@ wire_output(struct wire *w)
 void
 wire_secure(struct wire *w, SSL *ssl)
 {
-	struct evbuffer *in = bufferevent_get_input(w->bev);
-
-	evbuffer_drain(in, evbuffer_get_length(in));
+	/* What has come goes with its buffer. */
 	bufferevent_setcb(w->bev, NULL, NULL, NULL, NULL);
 	bufferevent_free(w->bev);
 	w->ssl = ssl;

@@ -86,7 +86,7 @@ my @rows = (
 	['ahead', [], qr/^closed lost/m],
 	['data250', [], qr/^later .* by lost: 451 4.5.0 .*out of turn\nover\n$lost/m],
 	['early', ['-B'], qr/^later .* by lost: 451 4.5.0 .*out of turn/m],
-	['mid4', ['-B'], qr/^later .* by body: 451 4.3.0 no room/m],
+	['mid4', ['-B'], qr/^later .* by body: 451 4.3.0 no room\n(.*\n)?over\nclosed lost ready/m],
 	['rset5', [], qr/^never .*\nover\nclosed lost ready: 500/m],
 	['quit5', [], qr/^leaving\nclosed quit ready: 500/m],
 	['quitmute', ['-d', '800'], qr/^leaving\nclosed quit ready/m],
@@ -119,6 +119,8 @@ for (@rows) {
 	unlike $r->{out} . $r->{err}, qr/[^\x20-\x7e\n]/, "$host: not raw";
 	cmp_ok length $r->{err}, '<', 10_000, "$host: a short log";
 }
+unlike $mx->said('mid4'), qr/^(RSET|QUIT)/m,
+    'no command where a body would have gone on';
 like $c->send('dropDOT', to => ['bob@y', 'cid@y'])->{out},
     qr/^uncertain 2$/m, 'lost after the dot: two are uncertain';
 like $c->send('dropDATA')->{out}, qr/^uncertain 0$/m, 'before: none is';

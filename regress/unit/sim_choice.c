@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "lib/base/mem.h"
 #include "regress/sim/sim.h"
 
 static void
@@ -176,6 +177,32 @@ a16_hosts_of_relay_via_are_tried_without_a_gap(void **ctx)
 	sim_free(s);
 }
 
+static void
+a17_a_host_is_skipped_for_the_source_it_refused(void **ctx)
+{
+	struct sim *s = sim_new(NULL);
+	struct sim_host *h = sim_host(s, "192.0.2.1");
+	struct choice *c = choice_new(1);
+	struct manner *m = sim_manner(true, NULL, 0);
+
+	(void)ctx;
+	m->sources = mem_zarray(2, sizeof(char *));
+	m->sources[m->nsources++] = mem_strdup("198.51.100.1");
+	m->sources[m->nsources++] = mem_strdup("198.51.100.2");
+	c->manners[0] = m;
+	sim_use(s, c);
+	sim_mx(s, "a.example", "10 mx 192.0.2.1");
+	h->banner = "554 5.7.1 not from there";
+	h->banner_end = CONN_END_REFUSED;
+	sim_retry(s, false);
+	mails(s, "a.example", 10);
+	sim_run(s, 20000);
+	assert_int_equal(h->connects, 2);
+	assert_string_not_equal(h->sources[0], h->sources[1]);
+	assert_int_equal(sim_count(s, CARRY_LATER), 10);
+	sim_free(s);
+}
+
 int
 main(void)
 {
@@ -185,6 +212,8 @@ main(void)
 		cmocka_unit_test(a15_a_connection_is_kept_for_a_while),
 		cmocka_unit_test(
 		    a16_hosts_of_relay_via_are_tried_without_a_gap),
+		cmocka_unit_test(
+		    a17_a_host_is_skipped_for_the_source_it_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -206,7 +206,7 @@ a24_sources_take_turns_and_a_bad_one_is_left(void **ctx)
 {
 	struct sim *s = sim_new(NULL);
 	struct sim_host *h = sim_host(s, "192.0.2.1");
-	unsigned i, one_of = 0;
+	unsigned i, last, one_of = 0;
 	struct sim_envelope *b;
 	struct relay *r;
 
@@ -220,6 +220,15 @@ a24_sources_take_turns_and_a_bad_one_is_left(void **ctx)
 	for (i = 0; i < 8; i++)
 		one_of += strcmp(h->sources[i], "198.51.100.1") == 0;
 	assert_int_equal(one_of, 4);
+	/* So they do when one connection at a time is enough. */
+	sim_run(s, sim_now(s) + 20000);
+	for (i = 0; i < 4; i++) {
+		last = h->connects;
+		sim_mail(s, "a.example", 1);
+		sim_run(s, sim_now(s) + 20000);
+		assert_int_equal(h->connects, last + 1);
+		assert_string_not_equal(h->sources[last], h->sources[last - 1]);
+	}
 	sim_free(s);
 
 	/* Also when no connection is left of the last one. */

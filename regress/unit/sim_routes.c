@@ -379,8 +379,12 @@ a17_ten_transactions_and_none_taken(void **ctx)
 {
 	struct sim *s = sim_new("limit mta max-connections-per-route 1\n");
 	struct sim_host *h = sim_host(s, "192.0.2.1");
+	struct choice *other = choice_new(1);
+	struct sim_envelope *v;
+	size_t i;
 
 	(void)ctx;
+	other->manners[0] = sim_manner(true, NULL, 0);
 	sim_mx(s, "a.example", "10 m 192.0.2.1");
 	h->data = "451 4.3.0 not with me";
 	sim_retry(s, false);
@@ -388,6 +392,9 @@ a17_ten_transactions_and_none_taken(void **ctx)
 	sim_run(s, 10000);
 	/* Its recipients are taken, so it is no host without use. */
 	assert_int_equal(h->transactions, 30);
+	/* And they wait for their own time, not for the host. */
+	for (i = 0; i < 30; i++)
+		assert_false(sim_envelope(s, i)->last.destination);
 	sim_free(s);
 
 	s = sim_new("limit mta max-connections-per-route 1\n"
@@ -402,6 +409,12 @@ a17_ten_transactions_and_none_taken(void **ctx)
 	assert_int_equal(sim_count(s, CARRY_LATER), 10);
 	assert_int_equal(sim_count(s, CARRY_UNTRIED), 20);
 	assert_int_equal(sim_events(s, ENGINE_HOST_SKIPPED), 1);
+	/* Nor by another action. */
+	sim_use(s, other);
+	v = sim_mail(s, "a.example", 1);
+	sim_run(s, 20000);
+	assert_int_equal(h->connects, 1);
+	assert_int_equal(v->last.result, CARRY_UNTRIED);
 	sim_free(s);
 }
 
