@@ -1,5 +1,6 @@
 #!/usr/bin/perl
-# Many messages by one connection, and a new one after so many.
+# Many messages by one connection, a new one after so many, and one that rests
+# for as long as it is told.
 use strict;
 use warnings;
 
@@ -11,7 +12,7 @@ use Spoolkit;
 my $mx = FakeMX->start(one => {});
 my $d = Spoolkit->start(vars => { ONE => $mx->port('one') },
 	conf => <<'END');
-limit mta max-connections-per-route 1
+limit mta max-connections-per-route 1 keep-alive 3s
 accept from any for any relay via "smtp://127.0.0.1:%ONE%"
 END
 
@@ -28,6 +29,12 @@ $load{ $_->{session} }++ for $mx->messages('one');
 is join(' ', sort { $b <=> $a } values %load), '100 50',
     'a hundred by one connection, the rest by a second';
 is $mx->peak('one'), 1, 'one at a time';
+ok $d->wait(sub { 2 == grep { /^QUIT/ } $mx->commands('one') }, 30),
+    'QUIT after the hundredth, and after a rest';
+# The second one: from our last line before it.
+my @lines = grep { $_->[1] eq 'C' } @{ ($mx->sessions('one'))[-1]{events} };
+my $rest = $lines[-1][0] - $lines[-2][0];
+ok $rest > 2.5 && $rest < 25, "which took $rest s";
 is scalar($d->logged(qr/event=deferred/)), 0, 'nothing is deferred';
 $c->close;
 $d->stop;
