@@ -113,14 +113,20 @@ $d->set_conf($rules);
 $d->ctl('reload');
 ok $d->wait(sub { (why($id))[0]{cause} ne 'no-action' }, 30), 'and is back';
 
-# Time is over.
-$d->ctl('pause', 'mta');
+# Time is over: while its relay is paused it is not tried, then it is given
+# up.
+my ($grey) = map { "smtp://127.0.0.1:$_" } $mx->port('grey');
+$d->ctl('pause', 'relay', $grey, '--reason', 'INC-1');
 $d->clock(5 * 86400);
-ok $d->wait(sub { (why($id))[0]{expires} < $d->now }, 30), 'days later';
-$d->ctl('resume', 'mta');
+$d->ctl('schedule', $id);
+ok $d->wait(sub { (why($id))[0]{cause} eq 'expired' }, 60), 'days later'
+    or diag explain((why($id))[0]);
+like((why($id))[0]{text}, qr/time (?:is|was) over/, 'it says');
+$d->ctl('resume', 'relay', $grey);
+$d->ctl('schedule', $id);
 ok $d->wait(sub {
 	my ($w) = why($id);
-	return !%$w || $w->{cause} =~ /^(?:expired|failed)$/;
-}, 60), 'it is given up';
+	return !%$w || $w->{state} eq 'bounce';
+}, 60), 'it is given up at its last attempt';
 $d->stop;
 done_testing;

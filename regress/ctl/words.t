@@ -218,4 +218,19 @@ json_is('status role role role role role role role role role False', 'show',
     'status');
 json_is('envelope envelope False', 'show', 'envelope', '3f9a0c41d7b2');
 json_is(' False', 'sync');
+# Completion knows the words, and so does the shell that reads it.
+for my $t (['p', 'pause profile'], ['show h', 'hosts hoststats'],
+	['pause r', 'route relay'], ['show routes --w', '--why'],
+	['nothing ', '']) {
+	my ($typed, $want) = @$t;
+	my @words = ('smtpctl', split / /, $typed, -1);
+	my $got = qx(bash -c 'eval "\$($Ctlrig::build/smtpctl completion bash)"
+	    COMP_WORDS=(@words) COMP_CWORD=$#words; _smtpctl
+	    echo "\${COMPREPLY[*]}"' 2>&1);
+	is($got, "$want\n", "completion of '$typed'");
+}
+is(($rig->smtpctl('completion', 'csh'))[0], 64, 'of no other shell');
+like(($rig->smtpctl('completion', 'fish'))[1],
+    qr/seen_subcommand_from pause' -a route -d 'no more mail by a route'/,
+    'fish');
 done_testing();

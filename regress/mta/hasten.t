@@ -22,8 +22,11 @@ my $mx = FakeMX->start(
 	},
 	away => {
 		connect => sub {
+			# Slow to say so: all that is due has come by then,
+			# and is tried with the attempt.
 			return -e $up ? '220 back.example ESMTP'
-			    : { reply => '421 4.3.2 away', drop => 1 };
+			    : { delay => 2, reply => '421 4.3.2 away',
+				drop => 1 };
 		},
 		RCPT => sub {
 			my (undef, $line) = @_;

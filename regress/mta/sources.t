@@ -36,6 +36,7 @@ resolver 127.0.0.1 port $ns
 table two { 127.0.0.2, 127.0.0.3 }
 table missing { 192.0.2.77, 127.0.0.4 }
 table names { "127.0.0.2" = "two.test.example", "127.0.0.3" = "three.test.example" }
+table own { "127.0.0.1" = "chosen.test.example" }
 table urls { "smtp://127.0.0.1:%ONE%", "smtp://127.0.0.1:%TWO%" }
 accept from any for domain "dom.example.org" relay source <two> helo <names>
 accept from any for domain "bad.example.org" relay source <missing>
@@ -45,6 +46,8 @@ accept from any for domain "part.example" \\
     relay via "smtp://127.0.0.1:%ONE%" as "\@changed.example"
 accept from any for domain "named.example" \\
     relay via "smtp://127.0.0.1:%ONE%" helo "other.name.example"
+accept from any for domain "chosen.example" \\
+    relay via "smtp://127.0.0.1:%ONE%" helo <own>
 accept from any for domain "turns.example" relay via <urls>
 accept from any for domain "back.example.org" relay backup
 accept from any for domain "first.example.org" relay backup
@@ -103,6 +106,11 @@ mail('u@named.example');
 ok $d->wait(sub {
 	grep { /^EHLO other\.name\.example/ } $mx->commands('one')
 }), 'a name for EHLO given in place';
+
+mail('u@chosen.example');
+ok $d->wait(sub {
+	grep { /^EHLO chosen\.test\.example/ } $mx->commands('one')
+}), 'a name by the address that the system chooses';
 
 # Alternatives of a table.
 my ($ones, $twos) = map { scalar(() = $mx->messages($_)) } qw(one two);

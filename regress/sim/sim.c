@@ -70,6 +70,7 @@ struct sim {
 	unsigned inflight;
 	uint64_t hasten_at;
 	unsigned hasten;
+	size_t hasten_from, waiting; /* waiting: for their destination */
 	bool hastening, retry;
 	uint64_t steps, last_msgid, random;
 	unsigned events[ENGINE_CLOSED + 1];
@@ -145,8 +146,10 @@ op_open(void *arg, struct link *l)
 		fail_with(
 		    c, h->banner_end, h->banner, CONNECT_MS + h->banner_ms);
 	else if (h->bad_tls && !l->in_clear)
-		fail_with(c, CONN_END_TLS_TRY, "451 4.7.5 handshake failed",
-		    CONNECT_MS);
+		fail_with(c,
+		    l->route->manner->may_be_clear ? CONN_END_TLS_TRY
+						   : CONN_END_TLS,
+		    "451 4.7.5 handshake failed", CONNECT_MS);
 	else
 		next(c, STEP_READY, CONNECT_MS + h->banner_ms);
 }
@@ -197,13 +200,15 @@ find(struct sim *s, uint64_t evpid)
 static void
 hasten(struct sim *s)
 {
-	size_t i, n = 0;
+	size_t i, k, n = 0;
 
-	for (i = 0; i < s->n && n < s->hasten; i++) {
+	for (k = 0; k < s->n && n < s->hasten && s->waiting > 0; k++) {
+		i = s->hasten_from++ % s->n;
 		if (!s->envelopes[i]->waits || s->envelopes[i]->done ||
 		    s->envelopes[i]->timer.place == 0)
 			continue;
 		s->envelopes[i]->waits = false;
+		s->waiting--;
 		timer_set(&s->queue, &s->envelopes[i]->timer, s->now);
 		n++;
 	}
@@ -218,6 +223,7 @@ try_again(struct sim *s, struct sim_envelope *v, const struct carry_outcome *o)
 	int64_t wall = (int64_t)(s->now / 1000);
 
 	v->waits = o->destination;
+	s->waiting += v->waits;
 	if (o->result == CARRY_UNTRIED) {
 		v->untried++;
 		v->next = wall + o->delay;
@@ -704,6 +710,8 @@ release(struct sim *s, struct sim_envelope *v)
 
 	snprintf(address, sizeof(address), "u%u@%s",
 	    (unsigned)(v->evpid & 0xffff), v->domain);
+	s->waiting -= v->waits;
+	v->waits = false;
 	s->inflight++;
 	engine_add(s->engine, &r);
 }

@@ -21,6 +21,7 @@
 #include "daemon/conf/conf.h"
 #include "daemon/conf/lex.h"
 #include "lib/base/buf.h"
+#include "lib/mail/backoff.h"
 
 static void
 gather(void *arg, const char *line)
@@ -452,6 +453,19 @@ test_permutations(void **state)
 	buf_free(want);
 }
 
+/* Four days of 400 s x n^2, or 10 s where it is delivered here. */
+static void
+test_retry_defaults(void **state)
+{
+	struct conf *c = must_parse("");
+
+	(void)state;
+	assert_int_equal(c->retry_relay, BACKOFF_RELAY);
+	assert_int_equal(c->retry_local, BACKOFF_LOCAL);
+	assert_int_equal(c->ttl, 4 * 24 * 3600);
+	conf_free(c);
+}
+
 static void
 test_values(void **state)
 {
@@ -751,6 +765,7 @@ main(void)
 		cmocka_unit_test(test_valid),
 		cmocka_unit_test(test_invalid),
 		cmocka_unit_test(test_permutations),
+		cmocka_unit_test(test_retry_defaults),
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_owner),

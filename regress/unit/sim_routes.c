@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,8 +36,8 @@ a2_a_new_route_has_one_connection_until_a_session_works(void **ctx)
 	assert_int_equal(h->connects, 1);
 	route_flags(sim_route(s, "192.0.2.1"), flags);
 	assert_string_equal(flags, "N---");
-	assert_int_equal(TAILQ_FIRST(&sim_engine(s)->relays)->pace.kind,
-	    PACE_ROUTE_NEW);
+	assert_int_equal(
+	    TAILQ_FIRST(&sim_engine(s)->relays)->pace.kind, PACE_ROUTE_NEW);
 	/* Each session that works allows one more. */
 	sim_run(s, 3500);
 	assert_int_equal(h->connects, 2);
@@ -93,6 +94,70 @@ a3_failures_disable_a_route_for_the_square_of_its_penalty(void **ctx)
 	assert_string_equal(flags, "---K");
 	assert_int_equal(route_rest(10, 30, 3600), 3000000);
 	assert_int_equal(route_rest(11, 30, 3600), 3600000);
+	sim_free(s);
+}
+
+static void
+a3_a_failure_that_follows_counts_for_more(void **ctx)
+{
+	struct sim *s = sim_new(NULL);
+	struct route *r;
+	uint64_t rest;
+	unsigned i;
+
+	(void)ctx;
+	sim_mx(s, "a.example", "10 mx 192.0.2.1");
+	sim_host(s, "192.0.2.1")->connect = SIM_REFUSES;
+	sim_retry(s, false);
+	/* One is taken off when it is tried anew, and put back if in vain:
+	 * else no penalty would ever be more than one. */
+	for (i = 1; i <= 12; i++) {
+		sim_mail(s, "a.example", 1);
+		sim_run(s, sim_now(s) + 1000);
+		r = sim_route(s, "192.0.2.1");
+		assert_int_equal(r->penalty, i);
+		/* The cap is one, whatever chance adds. */
+		rest = r->disabled_until - sim_engine(s)->now;
+		assert_true(rest < 3600000);
+		if (i > 10)
+			assert_in_range(rest + 1000, 3600000, 3600020);
+		sim_run(s, sim_now(s) + rest + 1);
+		assert_false(route_disabled(r));
+		assert_int_equal(r->penalty, i - 1);
+	}
+	sim_free(s);
+}
+
+static void
+a3_routes_that_fail_together_come_back_one_by_one(void **ctx)
+{
+	struct sim *s = sim_new(NULL);
+	static char text[40][128], domain[40][64];
+	uint64_t first = UINT64_MAX, last = 0, rest;
+	char address[64];
+	unsigned i;
+
+	(void)ctx;
+	sim_retry(s, false);
+	for (i = 0; i < 40; i++) {
+		snprintf(address, sizeof(address), "10.0.0.%u", i);
+		snprintf(domain[i], sizeof(domain[i]), "d%u.example", i);
+		snprintf(text[i], sizeof(text[i]), "10 mx%u %s", i, address);
+		sim_host(s, address)->connect = SIM_REFUSES;
+		sim_mx(s, domain[i], text[i]);
+		sim_mail(s, domain[i], 1);
+	}
+	sim_run(s, 1000);
+	for (i = 0; i < 40; i++) {
+		snprintf(address, sizeof(address), "10.0.0.%u", i);
+		rest = sim_route(s, address)->disabled_until -
+		    sim_engine(s)->now + 1000 - 7;
+		first = rest < first ? rest : first;
+		last = rest > last ? rest : last;
+	}
+	/* Ten per cent, and most of it is made use of. */
+	assert_in_range(first, 29980, 30600);
+	assert_in_range(last, 32400, 33000);
 	sim_free(s);
 }
 
@@ -156,6 +221,17 @@ a9_421_counts_against_the_route(void **ctx)
 	assert_false(v->last.destination);
 	assert_false(v->last.step);
 	assert_false(route_disabled(sim_route(s, "192.0.2.1")));
+	/* However much the session has delivered before. */
+	h->rcpt = SIM_TAKES;
+	v = sim_mail(s, "a.example", 1);
+	sim_run(s, 62000);
+	assert_true(v->done);
+	h->rcpt = SIM_421;
+	v = sim_mail(s, "a.example", 1);
+	sim_run(s, 63000);
+	assert_int_equal(h->connects, 2);
+	assert_int_equal(v->last.result, CARRY_LATER);
+	assert_true(route_disabled(sim_route(s, "192.0.2.1")));
 	sim_free(s);
 }
 
@@ -235,6 +311,39 @@ a16_after_a_disconnect_and_between_hosts_of_a_relay(void **ctx)
 }
 
 static void
+a16_what_we_closed_ourselves_leaves_no_gap(void **ctx)
+{
+	struct sim *s = sim_new(NULL);
+	struct sim_host *h = sim_host(s, "192.0.2.1");
+	struct route *r;
+	uint64_t at;
+
+	(void)ctx;
+	sim_mx(s, "a.example", "10 mx 192.0.2.1");
+	h->connect = SIM_REFUSES;
+	sim_retry(s, false);
+	sim_mail(s, "a.example", 1);
+	sim_run(s, 34000);
+	sim_mail(s, "a.example", 1);
+	sim_run(s, 34000 + 133000);
+	r = sim_route(s, "192.0.2.1");
+	assert_int_equal(r->penalty, 1);
+	/* A session that does not clear it, and rests until we say QUIT. */
+	h->connect = SIM_OPEN;
+	h->rcpt = SIM_DEFERS;
+	sim_mail(s, "a.example", 1);
+	sim_run(s, sim_now(s) + 10500);
+	assert_int_equal(h->connects, 3);
+	assert_int_equal(r->connections, 0);
+	assert_int_equal(r->penalty, 1);
+	at = sim_now(s);
+	sim_mail(s, "a.example", 1);
+	sim_run(s, at + 100);
+	assert_int_equal(h->connects, 4);
+	sim_free(s);
+}
+
+static void
 a17_a_host_that_gives_no_session_is_skipped(void **ctx)
 {
 	struct sim *s = sim_new(NULL);
@@ -270,8 +379,12 @@ a17_ten_transactions_and_none_taken(void **ctx)
 {
 	struct sim *s = sim_new("limit mta max-connections-per-route 1\n");
 	struct sim_host *h = sim_host(s, "192.0.2.1");
+	struct choice *other = choice_new(1);
+	struct sim_envelope *v;
+	size_t i;
 
 	(void)ctx;
+	other->manners[0] = sim_manner(true, NULL, 0);
 	sim_mx(s, "a.example", "10 m 192.0.2.1");
 	h->data = "451 4.3.0 not with me";
 	sim_retry(s, false);
@@ -279,6 +392,9 @@ a17_ten_transactions_and_none_taken(void **ctx)
 	sim_run(s, 10000);
 	/* Its recipients are taken, so it is no host without use. */
 	assert_int_equal(h->transactions, 30);
+	/* And they wait for their own time, not for the host. */
+	for (i = 0; i < 30; i++)
+		assert_false(sim_envelope(s, i)->last.destination);
 	sim_free(s);
 
 	s = sim_new("limit mta max-connections-per-route 1\n"
@@ -293,6 +409,12 @@ a17_ten_transactions_and_none_taken(void **ctx)
 	assert_int_equal(sim_count(s, CARRY_LATER), 10);
 	assert_int_equal(sim_count(s, CARRY_UNTRIED), 20);
 	assert_int_equal(sim_events(s, ENGINE_HOST_SKIPPED), 1);
+	/* Nor by another action. */
+	sim_use(s, other);
+	v = sim_mail(s, "a.example", 1);
+	sim_run(s, 20000);
+	assert_int_equal(h->connects, 1);
+	assert_int_equal(v->last.result, CARRY_UNTRIED);
 	sim_free(s);
 }
 
@@ -358,10 +480,42 @@ tls_that_fails_is_remembered_and_done_without(void **ctx)
 	sim_mail(s, "a.example", 1);
 	sim_run(s, 21000);
 	assert_int_equal(h->connects, 3); /* in clear at once */
-	sim_run(s, 3601000);
+	sim_run(s, 3590000);
 	sim_mail(s, "a.example", 1);
+	sim_run(s, 3591000);
+	assert_int_equal(h->connects, 4); /* still */
 	sim_run(s, 3602000);
-	assert_int_equal(h->connects, 5);
+	sim_mail(s, "a.example", 1);
+	sim_run(s, 3603000);
+	assert_int_equal(h->connects, 6);
+	sim_free(s);
+}
+
+static void
+a20_a_must_is_never_in_clear(void **ctx)
+{
+	struct sim *s = sim_new(NULL);
+	struct sim_host *h = sim_host(s, "192.0.2.1");
+	struct choice *strict = choice_new(1);
+	struct sim_envelope *v;
+
+	(void)ctx;
+	strict->manners[0] = sim_manner(true, NULL, 0);
+	strict->manners[0]->may_be_clear = false;
+	sim_mx(s, "a.example", "10 mx 192.0.2.1");
+	h->bad_tls = true;
+	sim_retry(s, false);
+	v = sim_mail(s, "a.example", 1);
+	sim_run(s, 1000);
+	assert_true(v->done);
+	/* Though that host is known to do without. */
+	assert_true(sim_route(s, "192.0.2.1")->host->clear_until > 0);
+	sim_use(s, strict);
+	v = sim_mail(s, "a.example", 1);
+	sim_run(s, 2000);
+	assert_int_equal(v->last.result, CARRY_LATER);
+	assert_int_equal(h->connects, 3);
+	assert_int_equal(h->taken, 1);
 	sim_free(s);
 }
 
@@ -451,18 +605,23 @@ main(void)
 		    a2_a_new_route_has_one_connection_until_a_session_works),
 		cmocka_unit_test(
 		    a3_failures_disable_a_route_for_the_square_of_its_penalty),
+		cmocka_unit_test(a3_a_failure_that_follows_counts_for_more),
+		cmocka_unit_test(
+		    a3_routes_that_fail_together_come_back_one_by_one),
 		cmocka_unit_test(a4_mail_for_a_disabled_route_is_not_tried),
 		cmocka_unit_test(a9_421_counts_against_the_route),
 		cmocka_unit_test(
 		    a16_gaps_between_connections_of_what_is_not_proven),
 		cmocka_unit_test(
 		    a16_after_a_disconnect_and_between_hosts_of_a_relay),
+		cmocka_unit_test(a16_what_we_closed_ourselves_leaves_no_gap),
 		cmocka_unit_test(a17_a_host_that_gives_no_session_is_skipped),
 		cmocka_unit_test(a17_ten_transactions_and_none_taken),
 		cmocka_unit_test(a18_ipv6_that_fails_delays_nothing),
 		cmocka_unit_test(
 		    a_session_that_is_lost_over_nothing_counts_against_its_route),
 		cmocka_unit_test(tls_that_fails_is_remembered_and_done_without),
+		cmocka_unit_test(a20_a_must_is_never_in_clear),
 		cmocka_unit_test(
 		    a_policy_that_is_not_met_is_no_fault_towards_others),
 		cmocka_unit_test(

@@ -1,5 +1,6 @@
 #include "tools/smtpctl/words.h"
 
+#include "tools/smtpctl/complete.h"
 #include "tools/smtpctl/details.h"
 #include "tools/smtpctl/outgoing.h"
 #include "tools/smtpctl/request.h"
@@ -41,6 +42,9 @@ static const struct action explaining = { outgoing_explain, OUT_LIST, IDS_NONE,
 	NULL, NULL, GIVEN_FROM };
 static const struct action whying = { outgoing_why, OUT_LIST, IDS_PREFIX, NULL,
 	NULL, 0 };
+
+static const struct action completing = { complete_run, OUT_LIST, IDS_NONE,
+	NULL, NULL, 0 };
 
 #define IDS_HELP                                                               \
 	"An ID of 12 hex digits is a message, all its envelopes; one of 16\n"  \
@@ -165,6 +169,9 @@ const struct grammar_command words[] = {
 	{ "log verbose", "", 0, 0, "log more", NULL, &plain },
 	{ "reload", "", 0, 0, "read the configuration again", NULL, &plain },
 	{ "stop", "", 0, 0, "end the daemon", NULL, &plain },
+	{ "completion", "bash|zsh|fish", 1, 1,
+	    "a script that completes these words",
+	    "For bash: eval \"$(smtpctl completion bash)\"", &completing },
 	{ "help", "[COMMAND]", 0, 2, "this list, or one command", NULL, NULL },
 };
 const size_t nwords = sizeof(words) / sizeof(words[0]);
