@@ -192,4 +192,24 @@ is +(arrived('clienthelo') // {})->{client}, 'two.example',
 is +(grep { /^EHLO/ } $mx->commands('clienthelo'))[0], 'EHLO two.example',
     'which is this';
 $d->stop;
+
+# Where the role that connects sees no file at all: whom the system trusts.
+for my $root ($> == 0 ? (0, 1) : 0) {
+	my $name = $root ? 'as root' : 'unprivileged';
+	my $e = Spoolkit->start(as_root => $root,
+	    env => { SSL_CERT_FILE => $ca->{cert} }, conf => <<"END");
+accept from any for domain "verified.example" \\
+    relay via "smtp://${\ at('verified')}" tls verify
+accept from any for domain "unverified.example" \\
+    relay via "smtp://${\ at('unverified')}" tls verify
+END
+	my $n = () = $mx->messages('verified');
+	$e->send('ann@here.example', "bob\@$_.example", "Subject: $_\n\nx\n")
+	    for qw(verified unverified);
+	ok $e->wait(sub { $mx->messages('verified') > $n }, 60),
+	    "$name: verified by the system's store";
+	ok $e->wait_log(qr/TLS: certificate: self-signed/, 60),
+	    "$name: and others are not";
+	$e->stop("$name: stops");
+}
 done_testing;
