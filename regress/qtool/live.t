@@ -18,12 +18,13 @@ my $sink = fork // die;
 my $d = Spoolkit->start(vars => { SINK => $port }, conf => <<'END') if $sink;
 queue journal 8M
 queue settle now
-accept from any for domain "gone.test" relay via "smtp://127.0.0.1:1"
+accept from any for domain "gone.test" relay via "smtp://127.0.0.1:%SINK%"
 accept from any for domain "relay.test" relay via "smtp://127.0.0.1:%SINK%"
 END
 if (!$sink) {
 	open(STDOUT, '>', '/dev/null');
-	{ no warnings; exec "$bench/sink", '--port', $port; }
+	{ no warnings; exec "$bench/sink", '--port', $port,
+	    '--rcpt', '*@gone.test=451'; }
 	POSIX::_exit(127);
 }
 END { kill 'KILL', $sink if $sink }
@@ -33,7 +34,7 @@ my @on = ('-d', $spool);
 $d->send('a@x.test', "u$_\@gone.test",
 	"Subject: number $_\r\n to be folded\r\nCc: Ann <ann.b\@cc.test>\r\n\r\n"
 	. "From here on it stays\r\nask bob\@body.test\r\n") for 1 .. 20;
-$d->wait(sub { 20 == grep { $_->{state} eq 'deferred' } $d->queue }, 30);
+$d->wait(sub { 20 == grep { $_->{tries} } $d->queue }, 60);
 is(($d->ctl('sync'))[0], 0, 'sync');
 
 note('a quiet daemon');
