@@ -1,3 +1,7 @@
+/*
+ * Long on purpose: hosts, scheduler and clock are one world, in which each
+ * calls the others.
+ */
 #include "regress/sim/sim.h"
 
 #include <arpa/inet.h>

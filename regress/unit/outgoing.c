@@ -1,6 +1,8 @@
 /*
  * The configuration of outgoing mail: relays with their options, URLs, what the
  * parent reads from files and which role gets to see it.
+ *
+ * Long on purpose: nearly all of it is tables of cases.
  */
 #include <sys/stat.h>
 
