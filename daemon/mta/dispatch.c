@@ -56,16 +56,16 @@ give_back(struct engine *e, struct relay *r, const struct pace *p)
 	char text[PACE_TEXT_MAX], status[STATUS_MAX], name[TARGET_KEY_MAX];
 	struct carry_outcome o = { .remote = "", .destination = true };
 	struct transaction *t;
-	uint32_t delay;
 	int i;
 
 	pace_text(e, r, p, text);
 	snprintf(status, sizeof(status), "451 4.4.1 %s", text);
 	o.status = status;
 	o.result = CARRY_UNTRIED;
-	delay = delay_of(e, p);
+	o.delay = delay_of(e, p);
 	if (is_attempt(r, p)) {
 		o.result = CARRY_LATER;
+		o.delay = 0;
 		if (r->attempted) {
 			o.status = r->failure;
 			o.remote = r->remote;
@@ -76,10 +76,6 @@ give_back(struct engine *e, struct relay *r, const struct pace *p)
 		t = relay_take(e, r, 0);
 		if (t == NULL)
 			break;
-		/* Those that were tried come back a moment before the crowd
-		 * of the others: a greylist has seen them. */
-		if (o.result == CARRY_UNTRIED)
-			o.delay = t->tried && delay > 1 ? delay - 1 : delay;
 		if (!engine_next(e, t))
 			engine_settle(e, t, &o, name);
 	}
