@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -95,6 +96,18 @@ setup(void **state)
 	return 0;
 }
 
+static int
+teardown(void **state)
+{
+	struct world *w = *state;
+
+	manner_unref(w->m);
+	engine_free(w->e);
+	conf_free(w->conf);
+	free(w);
+	return 0;
+}
+
 static const struct {
 	enum carry_part part;
 	const char *given;
@@ -179,5 +192,5 @@ main(void)
 		cmocka_unit_test(what_is_paused_has_a_name),
 	};
 
-	return cmocka_run_group_tests(tests, setup, NULL);
+	return cmocka_run_group_tests(tests, setup, teardown);
 }
