@@ -17,6 +17,7 @@ my $mx = FakeMX->start(
 my $d = Spoolkit->start(
 	vars => { FAR => $mx->port('far'), NEVER => $mx->port('never') },
 	conf => <<'END');
+limit mta rejects-in-a-row 100
 accept from any for domain "never.test" relay via "smtp://127.0.0.1:%NEVER%"
 accept from any for any relay via "smtp://127.0.0.1:%FAR%"
 END
