@@ -225,6 +225,8 @@ $(BUILD)/fuzzer/%: $(BUILD)/regress/fuzz/%.o $(ARCHIVES)
 man:
 	@sh regress/manlint.sh
 
+# Two at a time: they wait more than they work.
+PROVEFLAGS ?= -j2
 system: all tests
 	@BUILD=$(BUILD) SAN=$(SAN) prove -Iregress/lib $(PROVEFLAGS) \
 		$(sort $(wildcard regress/*/*.t))
