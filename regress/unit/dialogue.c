@@ -186,9 +186,9 @@ test_cases(void **ctx)
 static void
 test_parameters(void **ctx)
 {
-	struct dialogue_way way = { .host = {
-		.size = true, .eightbitmime = true, .size_limit = 1000
-	} };
+	struct dialogue_way way = { .host = { .size = true,
+					.eightbitmime = true,
+					.size_limit = 1000 } };
 	struct transaction *t = two_recipients();
 	struct buf *out = buf_new(1 << 16);
 	char got[] = "--";
