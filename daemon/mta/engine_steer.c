@@ -57,7 +57,7 @@ steer_routes(struct engine *e, const char *name, const struct steering *s)
 }
 
 static bool
-steer_relays(struct engine *e, const char *name, const struct steering *s)
+steer_relays(struct engine *e, const char *name)
 {
 	struct destination *d;
 	bool any = false;
@@ -66,7 +66,7 @@ steer_relays(struct engine *e, const char *name, const struct steering *s)
 		if (d->relay == NULL || strcasecmp(d->target.key, name) != 0)
 			continue;
 		any = true;
-		d->relay->steering = s;
+		relay_steer(e, d->relay);
 	}
 	return any;
 }
@@ -90,7 +90,7 @@ steer(struct engine *e, enum carry_part part, const char *name,
 		any = source != NULL;
 		break;
 	case CARRY_RELAY:
-		any = steer_relays(e, name, s);
+		any = steer_relays(e, name);
 		break;
 	default:
 		break;
@@ -130,8 +130,8 @@ engine_resume(struct engine *e, enum carry_part part, const char *name)
 	s = steering_find(&e->steerings, part, name);
 	if (s == NULL)
 		return false;
-	steer(e, part, name, NULL);
 	steering_drop(&e->steerings, s);
+	steer(e, part, name, NULL);
 	return true;
 }
 

@@ -261,11 +261,26 @@ relay_has(const struct relay *r, const struct route *route)
 }
 
 void
+relay_steer(struct engine *e, struct relay *r)
+{
+	const struct destination *d;
+	const struct steering *s;
+
+	r->steering = NULL;
+	if (TAILQ_EMPTY(&e->steerings))
+		return;
+	TAILQ_FOREACH(d, &r->destinations, entry) {
+		s = steering_find(&e->steerings, CARRY_RELAY, d->target.key);
+		if (steering_holds(s, e->wall)) {
+			r->steering = s;
+			return;
+		}
+	}
+}
+
+void
 relay_add(struct engine *e, struct relay *r, struct destination *d)
 {
-	const struct steering *s =
-	    steering_find(&e->steerings, CARRY_RELAY, d->target.key);
-
 	if (d->relay == r)
 		return;
 	unlist(e, r); /* first: one that rests may be freed for another */
@@ -274,8 +289,9 @@ relay_add(struct engine *e, struct relay *r, struct destination *d)
 	d->relay = r;
 	r->ndestinations++;
 	TAILQ_INSERT_TAIL(&r->destinations, d, entry);
-	if (s != NULL)
-		r->steering = s;
+	if (!steering_holds(r->steering, e->wall))
+		r->steering =
+		    steering_find(&e->steerings, CARRY_RELAY, d->target.key);
 }
 
 void
@@ -284,6 +300,8 @@ relay_remove(struct engine *e, struct relay *r, struct destination *d)
 	TAILQ_REMOVE(&r->destinations, d, entry);
 	r->ndestinations--;
 	d->relay = NULL;
+	if (r->steering != NULL)
+		relay_steer(e, r);
 	relay_rest(e, r);
 }
 

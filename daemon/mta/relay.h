@@ -106,6 +106,8 @@ struct route *relay_route(struct engine *e, struct relay *r,
 bool relay_has(const struct relay *r, const struct route *route);
 void relay_add(struct engine *e, struct relay *r, struct destination *d);
 void relay_remove(struct engine *e, struct relay *r, struct destination *d);
+/* It is paused when one of its destinations is: after that has changed. */
+void relay_steer(struct engine *e, struct relay *r);
 
 /* An attempt to get a session has failed; NULL: one has not. */
 void relay_attempted(struct relay *r, const char *status, const char *remote);

@@ -439,6 +439,49 @@ via_a_host_there_is_no_gap_and_a_quick_ramp(void **ctx)
 	sim_free(s);
 }
 
+/* Two domains of one MX set have one relay: it rests until neither is paused,
+ * and a domain that goes elsewhere takes its pause along. */
+static void
+a_relay_is_paused_with_any_of_its_domains(void **ctx)
+{
+	struct sim *s = sim_new(NULL);
+	struct engine *e = sim_engine(s);
+	struct sim_envelope *v;
+
+	(void)ctx;
+	sim_host(s, "192.0.2.1");
+	sim_mx(s, "a.example", "10 mx 192.0.2.1");
+	sim_mx(s, "b.example", "10 mx 192.0.2.1");
+	sim_retry(s, false);
+	sim_mail(s, "a.example", 1);
+	sim_mail(s, "b.example", 1);
+	sim_run(s, 1000);
+	assert_int_equal(sim_done(s), 2);
+	assert_true(engine_pause(e, CARRY_RELAY, "a.example", 0, 0, "x"));
+	assert_true(engine_pause(e, CARRY_RELAY, "b.example", 0, 0, "y"));
+	assert_true(engine_resume(e, CARRY_RELAY, "a.example"));
+	v = sim_mail(s, "a.example", 1);
+	sim_run(s, 2000);
+	assert_int_equal(v->last.result, CARRY_UNTRIED);
+	assert_non_null(strstr(v->status, ": y"));
+	/* After what was known has become old. */
+	sim_mx(s, "b.example", "10 mz 192.0.2.2");
+	sim_run(s, 120000);
+	sim_mail(s, "b.example", 1);
+	sim_run(s, 125000);
+	v = sim_mail(s, "a.example", 1);
+	sim_run(s, 130000);
+	assert_true(v->done);
+	v = sim_mail(s, "b.example", 1);
+	sim_run(s, 135000);
+	assert_int_equal(v->last.result, CARRY_UNTRIED);
+	assert_true(engine_resume(e, CARRY_RELAY, "b.example"));
+	v = sim_mail(s, "b.example", 1);
+	sim_run(s, 140000);
+	assert_true(v->done);
+	sim_free(s);
+}
+
 static void
 what_is_paused_waits_in_the_queue(void **ctx)
 {
@@ -585,6 +628,7 @@ main(void)
 		    alternatives_of_a_table_take_turns_and_stand_in),
 		cmocka_unit_test(via_a_host_there_is_no_gap_and_a_quick_ramp),
 		cmocka_unit_test(what_is_paused_waits_in_the_queue),
+		cmocka_unit_test(a_relay_is_paused_with_any_of_its_domains),
 		cmocka_unit_test(resume_route_all_ends_every_penalty),
 		cmocka_unit_test(c16_a_stuck_destination_delays_nobody),
 		cmocka_unit_test(the_rate_is_that_of_the_last_ten_seconds),
