@@ -126,27 +126,55 @@ agenda_park_held(struct agenda *a, uint32_t i, uint32_t due)
 	a->held++;
 }
 
+/* Behind the place prev of its queue, 0: in front. */
+static void
+park_ready_behind(struct agenda *a, uint32_t i, uint32_t prev)
+{
+	struct entry *e = entry_at(a, i);
+	struct lane *l = lane_of(a, e);
+	struct group *g = lane_group(l, e->at);
+
+	e->state = AGENDA_READY;
+	e->destination = false;
+	e->prev = prev;
+	e->next = prev != 0 ? entry_at(a, prev)->next : g->head;
+	if (prev != 0)
+		entry_at(a, prev)->next = i;
+	else
+		g->head = i;
+	if (e->next != 0)
+		entry_at(a, e->next)->prev = i;
+	else
+		g->tail = i;
+	l->ready++;
+	if (g->ready++ == 0)
+		lane_join(l, e->at);
+}
+
 static void
 park_ready(struct agenda *a, uint32_t i)
 {
 	struct entry *e = entry_at(a, i);
 	struct lane *l = lane_of(a, e);
+
+	e->at = lane_of_key(l, e->key);
+	park_ready_behind(a, i, lane_group(l, e->at)->tail);
+}
+
+/* Its own time has come again: it goes before the crowd of those that only
+ * waited for the destination, of which it may be the one that opens the door
+ * (a greylist). Each comes rarely, so that it keeps nobody waiting for long. */
+static void
+park_ready_first(struct agenda *a, uint32_t i)
+{
+	struct entry *e = entry_at(a, i);
+	struct lane *l = lane_of(a, e);
 	struct group *g;
 
-	e->state = AGENDA_READY;
-	e->destination = false;
 	e->at = lane_of_key(l, e->key);
 	g = lane_group(l, e->at);
-	e->next = 0;
-	e->prev = g->tail;
-	if (g->tail != 0)
-		entry_at(a, g->tail)->next = i;
-	else
-		g->head = i;
-	g->tail = i;
-	l->ready++;
-	if (g->ready++ == 0)
-		lane_join(l, e->at);
+	park_ready_behind(a, i, g->own);
+	g->own = i;
 }
 
 /* What is due goes to the end of its queue, so that fresh mail keeps its order,
@@ -166,6 +194,8 @@ unpark_ready(struct agenda *a, struct entry *e)
 	struct lane *l = lane_of(a, e);
 	struct group *g = lane_group(l, e->at);
 
+	if (g->own != 0 && entry_at(a, g->own) == e)
+		g->own = e->prev;
 	if (e->prev != 0)
 		entry_at(a, e->prev)->next = e->next;
 	else
@@ -353,9 +383,8 @@ bool
 agenda_ripen(struct agenda *a, int64_t now, unsigned max)
 {
 	const struct duenode *n;
+	bool more, own;
 	uint32_t i;
-
-	bool more;
 
 	a->now = agenda_time(now);
 	more = hasten(a, max);
@@ -363,8 +392,12 @@ agenda_ripen(struct agenda *a, int64_t now, unsigned max)
 		if (max-- == 0)
 			return true;
 		i = n->place;
+		own = !entry_at(a, i)->destination;
 		unpark_waiting(a, i);
-		park_ready(a, i);
+		if (own)
+			park_ready_first(a, i);
+		else
+			park_ready(a, i);
 	}
 	return more;
 }

@@ -18,6 +18,7 @@ struct group {
 	uint32_t link; /* chain of the index */
 	uint32_t key;
 	uint32_t head, tail; /* ready entries */
+	uint32_t own; /* the last of those that go first; 0: none do */
 	uint32_t ready;
 	uint32_t flying;
 	uint32_t next, prev; /* ring of those with ready work */

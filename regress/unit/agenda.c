@@ -360,13 +360,15 @@ struct naive {
 	uint32_t key;
 	enum agenda_state state;
 	int64_t due;
-	unsigned turn; /* in which it became ready */
+	unsigned turn; /* in which it became ready; whose own time came
+			* goes before those BEHIND */
 	bool fenced;
 };
 
 #define MESSAGES 60
 #define RCPTS 5
 #define KEYS 6
+#define BEHIND (1u << 30)
 
 struct model {
 	struct agenda *a;
@@ -430,7 +432,7 @@ ready_if_due(struct model *m, struct naive *n)
 	if (n->state != AGENDA_WAITING || n->due > m->now || m->turn == 0)
 		return;
 	n->state = AGENDA_READY;
-	n->turn = m->turn;
+	n->turn = BEHIND + m->turn;
 }
 
 static void

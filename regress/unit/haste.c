@@ -183,6 +183,24 @@ a_fault_of_its_own_ends_nothing(void **state)
 	agenda_free(a);
 }
 
+/* All are due at once: first those whose own time it is. */
+static void
+its_own_time_comes_before_the_crowd(void **state)
+{
+	struct agenda *a = agenda_new();
+	uint64_t taken[5000];
+	unsigned i;
+
+	(void)state;
+	put_off(a, 1, 100, 7, true);
+	put_off(a, 101, 103, 7, false);
+	put_off(a, 104, 203, 7, true);
+	assert_int_equal(turn(a, LATE, taken), 203);
+	for (i = 0; i < 3; i++)
+		assert_in_range(ident_msgid(taken[i]), 101, 103);
+	agenda_free(a);
+}
+
 /* What nobody takes from the ready ones is not added to. */
 static void
 no_more_are_made_ready_than_can_go(void **state)
@@ -499,6 +517,7 @@ main(void)
 		cmocka_unit_test(without_news_no_more_go),
 		cmocka_unit_test(a_failure_ends_it),
 		cmocka_unit_test(a_fault_of_its_own_ends_nothing),
+		cmocka_unit_test(its_own_time_comes_before_the_crowd),
 		cmocka_unit_test(no_more_are_made_ready_than_can_go),
 		cmocka_unit_test(a_turn_has_bounds),
 		cmocka_unit_test(verbs_are_obeyed),
