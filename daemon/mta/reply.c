@@ -160,18 +160,6 @@ reply_status(char dst[REPLY_STATUS_MAX], const struct reply *r)
 	return dst;
 }
 
-const char *
-reply_word(char *dst, size_t size, const struct reply *r)
-{
-	size_t n = strcspn(r->text, " \t\n");
-
-	if (n >= size)
-		n = size - 1;
-	memcpy(dst, r->text, n);
-	dst[n] = '\0';
-	return dst;
-}
-
 static bool
 is_word(const char *line, size_t len, const char *word)
 {

@@ -48,9 +48,6 @@ const char *reply_status(char dst[REPLY_STATUS_MAX], const struct reply *r);
 /* The host gave an enhanced code of the reply's class itself. */
 bool reply_enhanced(const struct reply *r);
 
-/* The first word of the text, "" when there is none; for the banner. */
-const char *reply_word(char *dst, size_t size, const struct reply *r);
-
 /* What a host can do, as its EHLO reply says. */
 struct reply_ehlo {
 	bool pipelining;

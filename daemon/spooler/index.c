@@ -345,18 +345,6 @@ index_count(const struct index *ix)
 }
 
 const char *
-entry_error(const struct entry *en)
-{
-	return en->excused ? "" : en->error;
-}
-
-const char *
-entry_excuse(const struct entry *en)
-{
-	return en->excused ? en->error : "";
-}
-
-const char *
 entry_recipient(const struct entry *en)
 {
 	return en->text;

@@ -81,10 +81,6 @@ struct entry *index_sibling(
 bool index_any(const struct index *ix, uint64_t msgid, enum entry_flag flag);
 size_t index_count(const struct index *ix);
 
-/* Its own error as the spooler remembers it, and why it is not tried now; "" for
- * none. */
-const char *entry_error(const struct entry *en);
-const char *entry_excuse(const struct entry *en);
 const char *entry_recipient(const struct entry *en);
 const char *entry_destination(const struct entry *en);
 
