@@ -335,20 +335,17 @@ make_dir(const struct layout *l, const char *name)
 {
 	struct stat st;
 
-	if (mkdirat(l->root, name, 0700) == 0) {
-		if (l->chown)
-			return fchownat(l->root, name, l->owner, l->group,
-			    AT_SYMLINK_NOFOLLOW);
-		return 0;
-	}
-	if (errno != EEXIST)
-		return -1;
-	if (fstatat(l->root, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
-		return -1;
-	if (!S_ISDIR(st.st_mode)) {
+	if (fstatat(l->root, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+		if (S_ISDIR(st.st_mode))
+			return 0;
 		errno = ENOTDIR;
 		return -1;
 	}
+	if (errno != ENOENT || mkdirat(l->root, name, 0700) == -1)
+		return -1;
+	if (l->chown)
+		return fchownat(
+		    l->root, name, l->owner, l->group, AT_SYMLINK_NOFOLLOW);
 	return 0;
 }
 

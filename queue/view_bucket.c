@@ -608,11 +608,11 @@ view_bucket_read(struct view *v, unsigned bucket,
 		.to = to,
 		.part = part };
 
-	if ((want & VIEW_TEXTS) != 0) {
+	read_names(&b);
+	if (b.count > 0 && (want & VIEW_TEXTS) != 0) {
 		b.file = mem_zalloc(ENVFILE_STORED_MAX);
 		b.clear = buf_new(ENVFILE_STORED_MAX);
 	}
-	read_names(&b);
 	read_files(&b);
 	view_group_show(&b);
 	if (b.dir != -1)

@@ -305,6 +305,8 @@ look(struct walk *w)
 {
 	size_t i;
 
+	if (w->count == 0)
+		return;
 	if (w->count > 1)
 		qsort(w->found, w->count, sizeof(*w->found), by_inode);
 	w->file = mem_zalloc(ENVFILE_STORED_MAX);
