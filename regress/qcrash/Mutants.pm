@@ -45,7 +45,24 @@ sub all {
 	return @all;
 }
 
-# The path of its program; dies when a text is not there exactly once.
+# A file of queue/ with its changes made; dies when a text is not there exactly
+# once.
+sub changed {
+	my ($mutant, $file) = @_;
+	my $text = slurp("queue/$file");
+
+	for my $change (@{ $mutant->{files}{$file} }) {
+		my ($old, $new) = @$change;
+		my $there = () = $text =~ /\Q$old\E/g;
+		die "mutant $mutant->{name}: queue/$file has its text "
+		    . "$there times\n"
+		    if $there != 1;
+		$text =~ s/\Q$old\E/$new/;
+	}
+	return $text;
+}
+
+# The path of its program.
 sub build {
 	my ($build, $mutant) = @_;
 	my %flags = flags($build);
@@ -54,15 +71,7 @@ sub build {
 
 	mkdir($dir);
 	for my $file (sort keys %{ $mutant->{files} }) {
-		my $text = slurp("queue/$file");
-		for my $change (@{ $mutant->{files}{$file} }) {
-			my ($old, $new) = @$change;
-			my $there = () = $text =~ /\Q$old\E/g;
-			die "mutant $mutant->{name}: queue/$file has its text "
-			    . "$there times\n"
-			    if $there != 1;
-			$text =~ s/\Q$old\E/$new/;
-		}
+		my $text = changed($mutant, $file);
 		my $c = "$dir/$mutant->{name}-$file";
 		open(my $out, '>', $c) or die "$c: $!\n";
 		print $out $text;
