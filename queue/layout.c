@@ -19,7 +19,11 @@
 #include "lib/base/text.h"
 
 #define VERSION_TEXT "spoolkit-spool 1\n"
-#define OPEN_SAFE (O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)
+#ifdef O_NOATIME
+#define OPEN_QUIET O_NOATIME
+#else
+#define OPEN_QUIET 0
+#endif
 
 static const char *const dirs[] = { "journal", "incoming", "queue", "corrupt",
 	"trash", "offline", "state" };
@@ -130,9 +134,22 @@ checked(const struct layout *l, int fd, off_t *size)
 }
 
 int
+layout_open_quietly(int dir, const char *name, int flags)
+{
+	int fd = openat(dir, name, flags | OPEN_QUIET);
+
+	/* Only the owner's files may be read without a trace. */
+	if (fd == -1 && errno == EPERM && OPEN_QUIET != 0)
+		fd = openat(dir, name, flags);
+	return fd;
+}
+
+int
 layout_open_in(const struct layout *l, int dir, const char *name, off_t *size)
 {
-	return checked(l, openat(dir, name, O_RDONLY | OPEN_SAFE), size);
+	int fd = layout_open_quietly(dir, name, O_RDONLY | LAYOUT_OPEN_SAFE);
+
+	return checked(l, fd, size);
 }
 
 int
@@ -145,7 +162,7 @@ int
 layout_open_write(const struct layout *l, const char *name, bool fresh)
 {
 	int fd = openat(l->root, name,
-	    O_RDWR | O_CREAT | (fresh ? O_EXCL : 0) | OPEN_SAFE, 0600);
+	    O_RDWR | O_CREAT | (fresh ? O_EXCL : 0) | LAYOUT_OPEN_SAFE, 0600);
 
 	if (fd != -1 && l->chown && geteuid() == 0 &&
 	    fchown(fd, l->owner, l->group) == -1) {
@@ -158,7 +175,7 @@ layout_open_write(const struct layout *l, const char *name, bool fresh)
 int
 layout_open_dir(const struct layout *l, const char *name)
 {
-	return openat(
+	return layout_open_quietly(
 	    l->root, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 

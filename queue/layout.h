@@ -44,6 +44,12 @@ const char *layout_envelope(char name[LAYOUT_NAME_MAX], uint64_t evpid);
 const char *layout_incoming(char name[LAYOUT_NAME_MAX], uint64_t msgid);
 const char *layout_segment(char name[LAYOUT_NAME_MAX], unsigned file);
 
+/* Nothing that a name may have been replaced by is followed or waited for. */
+#define LAYOUT_OPEN_SAFE (O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)
+/* As openat(2), and the time of the last access stays where it can: else
+ * reading a queue writes every inode of it. */
+int layout_open_quietly(int dir, const char *name, int flags);
+
 /* -1 with errno as openat(2) has it, or EPERM (owner or mode), EMLINK (more
  * than one link), EFTYPE's stand-in EINVAL (no regular file). */
 int layout_open_read(const struct layout *l, const char *name, off_t *size);

@@ -129,7 +129,7 @@ show_scraps(struct view *v, const struct view_visitor *to, void *part)
 
 	if (to->anomaly == NULL)
 		return;
-	fd = view_open_dir(v, "incoming");
+	fd = layout_open_dir(&v->layout, "incoming");
 	if (fd == -1 || (dir = fdopendir(fd)) == NULL) {
 		a.odd = VIEW_ODD_DIRECTORY;
 		a.name = "incoming";

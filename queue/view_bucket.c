@@ -21,34 +21,10 @@
 #include "queue/envfile.h"
 #include "queue/view_group.h"
 
-#define OPEN_SAFE (O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)
-#ifdef O_NOATIME
-#define OPEN_QUIET O_NOATIME
-#else
-#define OPEN_QUIET 0
-#endif
 #define PAUSE_MS 20u /* before the second look; twice that before the next */
 #define LOOKS 6 /* after the second one: 2.5 s */
 #define WAIT_MS 10000 /* for all that is young, in all buckets together */
 #define YOUNG_S 10 /* a daemon may be at it still */
-
-static int
-quietly(int dir, const char *name, int flags)
-{
-	int fd = openat(dir, name, flags | OPEN_QUIET);
-
-	/* Only the owner's files may be read without a trace. */
-	if (fd == -1 && errno == EPERM && OPEN_QUIET != 0)
-		fd = openat(dir, name, flags);
-	return fd;
-}
-
-int
-view_open_dir(const struct view *v, const char *name)
-{
-	return quietly(v->layout.root, name,
-	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-}
 
 /* A power cut may keep both names of a large message that was being moved into
  * its bucket; the next start of the daemon takes one away. */
@@ -72,7 +48,8 @@ is_moved(const struct view *v, const char *name, const struct stat *st)
 int
 view_open_file(const struct view *v, int dir, const char *name, off_t *size)
 {
-	int fd = quietly(dir, name, O_RDONLY | OPEN_SAFE), error = 0;
+	int fd = layout_open_quietly(dir, name, O_RDONLY | LAYOUT_OPEN_SAFE),
+	    error = 0;
 	struct stat st;
 
 	if (fd == -1)
@@ -209,7 +186,8 @@ read_names(struct view_bucket *b)
 	DIR *dir = NULL;
 	int fd;
 
-	b->dir = view_open_dir(b->v, layout_bucket_name(name, b->number));
+	b->dir =
+	    layout_open_dir(&b->v->layout, layout_bucket_name(name, b->number));
 	fd = b->dir == -1 ? -1 : dup(b->dir);
 	if (fd == -1 || (dir = fdopendir(fd)) == NULL) {
 		view_bucket_odd(
@@ -281,7 +259,8 @@ view_bucket_still(struct view_bucket *b, uint64_t lo, uint64_t hi)
 	if (!b->looked_again) {
 		b->looked_again = true;
 		pause_for_daemon(b, b->looks);
-		fd = view_open_dir(b->v, layout_bucket_name(name, b->number));
+		fd = layout_open_dir(
+		    &b->v->layout, layout_bucket_name(name, b->number));
 		dir = fd == -1 ? NULL : fdopendir(fd);
 		while (dir != NULL && (entry = readdir(dir)) != NULL) {
 			if (b->agains == room) {

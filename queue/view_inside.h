@@ -88,7 +88,6 @@ void view_bucket_read(struct view *v, unsigned bucket,
 /* Opens a file of the spool for reading, checked as layout does. */
 int view_open_file(
     const struct view *v, int dir, const char *name, off_t *size);
-int view_open_dir(const struct view *v, const char *name);
 
 /* Why a reader has no clear stream for us; VIEW_WHOLE when it has. */
 enum view_status view_codec_status(const struct codec_reader *r);
