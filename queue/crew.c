@@ -27,7 +27,8 @@ struct crew {
 	bool stop, started, signalled;
 	bool over; /* the caller's thread only: the workers are gone */
 	int fds[2];
-	unsigned workers;
+	unsigned workers; /* threads that were begun */
+	unsigned serving, keep; /* of them; how many are wanted */
 	pthread_t *threads;
 	_Atomic(void (*)(const char *, uint64_t)) profile;
 };
@@ -46,7 +47,7 @@ crew_new(unsigned workers)
 	STAILQ_INIT(&c->urgent);
 	STAILQ_INIT(&c->patient);
 	STAILQ_INIT(&c->delivered);
-	c->workers = workers;
+	c->workers = c->serving = c->keep = workers;
 	c->threads = mem_zarray(workers, sizeof(*c->threads));
 	return c;
 }
@@ -117,7 +118,7 @@ worker(void *arg)
 
 	be_modest();
 	pthread_mutex_lock(&c->lock);
-	for (;;) {
+	while (c->serving <= c->keep) {
 		from = STAILQ_EMPTY(&c->urgent) ? &c->patient : &c->urgent;
 		if ((j = STAILQ_FIRST(from)) == NULL) {
 			if (c->stop)
@@ -145,8 +146,18 @@ worker(void *arg)
 			pthread_mutex_lock(&c->lock);
 		}
 	}
+	c->serving--;
 	pthread_mutex_unlock(&c->lock);
 	return NULL;
+}
+
+void
+crew_keep(struct crew *c, unsigned workers)
+{
+	pthread_mutex_lock(&c->lock);
+	c->keep = workers;
+	pthread_cond_broadcast(&c->work);
+	pthread_mutex_unlock(&c->lock);
 }
 
 void

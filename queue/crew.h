@@ -29,6 +29,8 @@ STAILQ_HEAD(jobs, job);
 struct crew;
 
 struct crew *crew_new(unsigned workers);
+/* As many of them end as are more, when they have done what they do. */
+void crew_keep(struct crew *c, unsigned workers);
 void crew_start(struct crew *c); /* once; later calls do nothing */
 /* Runs what was submitted, then stops. */
 void crew_stop(struct crew *c);

@@ -155,6 +155,7 @@ struct queue {
 	size_t large, put_max, body_cap;
 	unsigned settle_ms, reserve_percent;
 	bool sync_files;
+	unsigned workers; /* once it is loaded */
 	uint64_t segment_size;
 
 	struct tally *tally;

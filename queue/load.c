@@ -436,6 +436,7 @@ end_load(struct queue *q)
 	free(q->load);
 	q->load = NULL;
 	q->loaded = true;
+	crew_keep(q->crew, q->workers);
 	/* Those that stayed only for the walk's sake. */
 	gone = mem_zarray(hmap_count(q->entries), sizeof(*gone));
 	HMAP_FOREACH(e, q->entries, at)

@@ -16,6 +16,8 @@
 #include "queue/inside.h"
 
 #define CALLBACKS 256 /* a turn */
+#define READERS 4 /* a walk waits for the disk more than it works */
+#define WORKERS 2
 #define SEGMENTS 8
 #define RESERVE_PERCENT 2
 #define SEGMENT_LEAST 65536
@@ -47,6 +49,7 @@ set_options(struct queue *q, const struct queue_options *o, unsigned *segments)
 	size = size / *segments / JOURNAL_BLOCK * JOURNAL_BLOCK;
 	q->segment_size = size < SEGMENT_LEAST ? SEGMENT_LEAST : size;
 	q->put_max = (size_t)q->segment_size / 4 - 2 * JOURNAL_RECORD_HEAD;
+	q->workers = o->workers == 0 ? WORKERS : o->workers;
 	q->large = o->large == 0 ? 256 * 1024 : o->large;
 	q->settle_ms = o->settle_ms == 0 ? 1000
 	    : o->settle_ms == UINT_MAX   ? 0
@@ -132,7 +135,7 @@ queue_open(const struct queue_options *o, char *err, size_t errlen)
 		o->owner == 0 ? (gid_t)-1 : o->group, err, errlen) == -1)
 		goto failed;
 	set_options(q, o, &segments);
-	q->crew = crew_new(o->workers == 0 ? 2 : o->workers);
+	q->crew = crew_new(o->workers == 0 ? READERS : o->workers);
 	if (q->crew == NULL) {
 		snprintf(err, errlen, "spool: %s", strerror(errno));
 		goto failed;

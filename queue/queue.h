@@ -41,7 +41,7 @@ struct queue_options {
 	unsigned settle_ms; /* 0: 1000; UINT_MAX: at once */
 	size_t body_cap; /* memory for bodies; 0: 64 MiB */
 	size_t cache; /* memory for envelopes read from files; 0: 8 MiB */
-	unsigned workers; /* 0: 2 */
+	unsigned workers; /* 0: 4 until it is loaded, then 2 */
 	unsigned reserve_percent; /* of blocks and inodes; 0: 2, UINT_MAX:
 				   * none */
 	bool sync_files; /* flush each file and bucket at a checkpoint */
