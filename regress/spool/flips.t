@@ -2,7 +2,7 @@
 # One bit flipped at an octet, or the file cut off there, of the files in
 # queue/ and of the live journal of a small queue: all of it is noticed, and
 # nothing is delivered short or to somebody else. A sample of the octets; all
-# of them with FLIPS=all (a quarter of an hour).
+# of them with FLIPS=all (more than half an hour).
 use strict;
 use warnings;
 
