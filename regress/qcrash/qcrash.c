@@ -258,11 +258,12 @@ static void
 warm_up(void)
 {
 	static const uint8_t salt[AEAD_SALT];
-	uint8_t key[AEAD_KEY] = { 0 }, sealed[1 + AEAD_TAG];
+	uint8_t key[AEAD_KEY] = { 0 }, clear[1] = { 0 },
+		sealed[sizeof(clear) + AEAD_TAG];
 
 	if (aead_derive(key, salt, "warm", key) == -1 ||
-	    aead_seal_once(key, NULL, "", "", 1, sealed) == -1 ||
-	    !aead_open_once(key, NULL, "", sealed, sizeof(sealed), key))
+	    aead_seal_once(key, NULL, "", clear, sizeof(clear), sealed) == -1 ||
+	    !aead_open_once(key, NULL, "", sealed, sizeof(sealed), clear))
 		broken("libcrypto", "cannot seal");
 }
 
