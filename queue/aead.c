@@ -5,6 +5,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,26 @@ struct aead {
 	EVP_CIPHER_CTX *seal, *open; /* made when first needed */
 	uint8_t key[AEAD_KEY];
 };
+
+/* Looked up once: libcrypto takes locks for it, and there are several for each
+ * message. NULL: it does not have them. */
+static EVP_MAC *mac;
+static EVP_CIPHER *gcm;
+
+static void
+fetch(void)
+{
+	mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+	gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
+}
+
+static void
+fetch_once(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	(void)pthread_once(&once, fetch);
+}
 
 static int
 hmac(EVP_MAC_CTX *ctx, const uint8_t *key, size_t keylen, const void *data,
@@ -39,11 +60,8 @@ hmac(EVP_MAC_CTX *ctx, const uint8_t *key, size_t keylen, const void *data,
 static EVP_MAC_CTX *
 hmac_new(void)
 {
-	EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-	EVP_MAC_CTX *ctx = mac == NULL ? NULL : EVP_MAC_CTX_new(mac);
-
-	EVP_MAC_free(mac); /* ctx keeps it */
-	return ctx;
+	fetch_once();
+	return mac == NULL ? NULL : EVP_MAC_CTX_new(mac);
 }
 
 /* By two HMACs: EVP_KDF costs several times as much for each message. */
@@ -90,15 +108,15 @@ aead_fingerprint(const uint8_t secret[AEAD_KEY], uint8_t print[AEAD_PRINT])
 static EVP_CIPHER_CTX *
 cipher(const uint8_t key[AEAD_KEY], int enc)
 {
-	EVP_CIPHER *gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
-	EVP_CIPHER_CTX *ctx = gcm == NULL ? NULL : EVP_CIPHER_CTX_new();
+	EVP_CIPHER_CTX *ctx;
 
+	fetch_once();
+	ctx = gcm == NULL ? NULL : EVP_CIPHER_CTX_new();
 	if (ctx != NULL &&
 	    EVP_CipherInit_ex2(ctx, gcm, key, NULL, enc, NULL) != 1) {
 		EVP_CIPHER_CTX_free(ctx);
 		ctx = NULL;
 	}
-	EVP_CIPHER_free(gcm); /* ctx keeps it */
 	return ctx;
 }
 

@@ -2,7 +2,8 @@
  * aead - HKDF-SHA256 and AES-256-GCM, as the spool uses them
  *
  * A key that aead_derive() made from a random salt is used once, so its nonce
- * may be all zeros. Everything may run in any thread; nothing is shared.
+ * may be all zeros. Everything may run in any thread; they share nothing but
+ * what libcrypto looked up once.
  */
 #ifndef QUEUE_AEAD_H
 #define QUEUE_AEAD_H

@@ -172,6 +172,8 @@ read_key(const struct line *l, const uint8_t *outer, struct key *k)
 	    !aead_open_once(outer, secret, aad, secret + AEAD_NONCE,
 		SEALED - AEAD_NONCE, k->secret))
 		why = "the passphrase does not open this key";
+	if (why == NULL && aead_fingerprint(k->secret, k->print) == -1)
+		why = "libcrypto gives no fingerprint of its key";
 	OPENSSL_cleanse(secret, sizeof(secret));
 	return why;
 }
@@ -336,7 +338,8 @@ key_generate(struct key *k, const char *kid)
 
 	memset(k, 0, sizeof(*k));
 	if (RAND_priv_bytes(k->secret, KEYRING_SECRET) != 1 ||
-	    RAND_bytes(random, sizeof(random)) != 1)
+	    RAND_bytes(random, sizeof(random)) != 1 ||
+	    aead_fingerprint(k->secret, k->print) == -1)
 		return -1;
 	for (i = 0; i < KEYRING_KID; i++)
 		k->kid[i] = letters[random[i] & 31];

@@ -17,6 +17,7 @@
 
 #define KEYRING_KID 16 /* characters, [a-z0-9-], shorter ones are refused */
 #define KEYRING_SECRET 32
+#define KEYRING_PRINT 6
 #define KEYRING_KEYS 64 /* of one ring */
 #define KEYRING_TEXT_MAX 65536
 
@@ -32,6 +33,7 @@ struct key {
 	enum key_state state;
 	int64_t created; /* seconds since the epoch */
 	uint8_t secret[KEYRING_SECRET];
+	uint8_t print[KEYRING_PRINT]; /* its fingerprint, see aead.h */
 };
 
 struct keyring;
