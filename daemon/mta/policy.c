@@ -269,12 +269,6 @@ policy_implicit(const struct policy *p)
 	return p->transport == CONF_SMTPS;
 }
 
-bool
-policy_verify(const struct policy *p)
-{
-	return p->mode == CONF_TLS_VERIFY;
-}
-
 struct tls *
 policy_tls(const struct policy *p)
 {

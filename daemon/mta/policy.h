@@ -37,7 +37,6 @@ bool policy_may_be_clear(const struct policy *p);
 bool policy_no_tls(const struct policy *p);
 
 bool policy_implicit(const struct policy *p); /* TLS from the first octet */
-bool policy_verify(const struct policy *p);
 struct tls *policy_tls(const struct policy *p); /* lent; NULL: no-tls */
 /* Both NULL when no credentials are asked for. */
 const char *policy_user(const struct policy *p);

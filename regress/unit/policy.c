@@ -20,39 +20,39 @@ static const struct {
 	enum conf_transport transport;
 	bool url_tls, label;
 	const char *host, *path;
-	bool clear, no_tls, verify; /* what is wanted */
+	bool clear, no_tls; /* what is wanted */
 } cases[] = {
 	{ "smtp, TLS when offered", CONF_TLS_TRY, false, CONF_SMTP, false,
-	    false, NULL, NULL, true, false, false },
+	    false, NULL, NULL, true, false },
 	{ "smtp, no TLS", CONF_TLS_NONE, false, CONF_SMTP, false, false, NULL,
-	    NULL, true, true, false },
+	    NULL, true, true },
 	{ "smtp, TLS required", CONF_TLS_MUST, false, CONF_SMTP, false, false,
-	    NULL, NULL, false, false, false },
+	    NULL, NULL, false, false },
 	{ "smtp, certificate verified", CONF_TLS_VERIFY, false, CONF_SMTP,
-	    false, false, NULL, NULL, false, false, true },
+	    false, false, NULL, NULL, false, false },
 	{ "smtp, TLS required", CONF_TLS_TRY, true, CONF_SMTP, true, false, "h",
-	    NULL, false, false, false },
+	    NULL, false, false },
 	{ "smtp, certificate verified", CONF_TLS_VERIFY, true, CONF_SMTP, true,
-	    false, "h", NULL, false, false, true },
+	    false, "h", NULL, false, false },
 	{ "smtps, TLS required", CONF_TLS_TRY, true, CONF_SMTPS, false, false,
-	    "h", NULL, false, false, false },
+	    "h", NULL, false, false },
 	{ "smtps, certificate verified", CONF_TLS_VERIFY, true, CONF_SMTPS,
-	    false, false, "h", NULL, false, false, true },
+	    false, false, "h", NULL, false, false },
 	{ "smtp, TLS required, AUTH", CONF_TLS_TRY, true, CONF_SMTP, true, true,
-	    "h", NULL, false, false, false },
+	    "h", NULL, false, false },
 	/* Credentials are not said in clear, but to this machine. */
 	{ "smtp, TLS required, AUTH", CONF_TLS_TRY, true, CONF_SMTP, false,
-	    true, "h", NULL, false, false, false },
+	    true, "h", NULL, false, false },
 	{ "smtp, TLS required, AUTH", CONF_TLS_TRY, true, CONF_SMTP, false,
-	    true, "[192.0.2.1]", NULL, false, false, false },
+	    true, "[192.0.2.1]", NULL, false, false },
 	{ "smtp, TLS when offered, AUTH", CONF_TLS_TRY, true, CONF_SMTP, false,
-	    true, "[127.0.0.1]", NULL, true, false, false },
+	    true, "[127.0.0.1]", NULL, true, false },
 	{ "lmtp", CONF_TLS_TRY, true, CONF_LMTP, false, false, NULL, "/s", true,
-	    true, false },
+	    true },
 	{ "lmtp, TLS required", CONF_TLS_MUST, true, CONF_LMTP, false, false,
-	    NULL, "/s", false, false, false },
+	    NULL, "/s", false, false },
 	{ "lmtp, TLS when offered", CONF_TLS_TRY, true, CONF_LMTP, false, false,
-	    "h", NULL, true, false, false },
+	    "h", NULL, true, false },
 };
 
 static struct policy *
@@ -89,7 +89,6 @@ test_cases(void **ctx)
 		assert_string_equal(policy_text(p), cases[i].text);
 		assert_int_equal(policy_may_be_clear(p), cases[i].clear);
 		assert_int_equal(policy_no_tls(p), cases[i].no_tls);
-		assert_int_equal(policy_verify(p), cases[i].verify);
 		assert_int_equal(policy_tls(p) == NULL, cases[i].no_tls);
 		assert_int_equal(
 		    policy_implicit(p), cases[i].transport == CONF_SMTPS);
