@@ -169,7 +169,7 @@ read_key(const struct line *l, const uint8_t *outer, struct key *k)
 	if (why == NULL && outer == NULL)
 		memcpy(k->secret, secret, KEYRING_SECRET);
 	else if (why == NULL &&
-	    !aead_open_once(outer, secret, aad, secret + AEAD_NONCE,
+	    !aead_open(outer, secret, aad, secret + AEAD_NONCE,
 		SEALED - AEAD_NONCE, k->secret))
 		why = "the passphrase does not open this key";
 	if (why == NULL && aead_fingerprint(k->secret, k->print) == -1)
@@ -413,7 +413,7 @@ keyring_print_sealed(
 	for (i = 0; i < n; i++) {
 		sealed_aad(keys[i].kid, aad);
 		if (RAND_bytes(sealed, AEAD_NONCE) != 1 ||
-		    aead_seal_once(outer, sealed, aad, keys[i].secret,
+		    aead_seal(outer, sealed, aad, keys[i].secret,
 			KEYRING_SECRET, sealed + AEAD_NONCE) == -1)
 			goto out;
 		base64_encode(text, sealed, sizeof(sealed));

@@ -31,7 +31,7 @@ _Static_assert(
 _Static_assert(KEYRING_PRINT == AEAD_PRINT, "a key's fingerprint");
 
 struct seal_stream {
-	struct aead *aead;
+	uint8_t key[SEAL_DATA_KEY];
 	uint64_t msgid, record, size;
 	char codec[32];
 };
@@ -107,8 +107,7 @@ seal_wrap(const struct key *master, uint64_t msgid,
 	    aead_derive(master->secret, salt, info, key) == -1)
 		return -1;
 	slot[WRAPPED_AT - 1] = ' ';
-	if (aead_seal_once(key, NULL, aad, data_key, SEAL_DATA_KEY, wrapped) ==
-	    0) {
+	if (aead_seal(key, NULL, aad, data_key, SEAL_DATA_KEY, wrapped) == 0) {
 		base64_encode(slot + WRAPPED_AT, wrapped, sizeof(wrapped));
 		slot[SEAL_SLOT] = '\0';
 		rc = 0;
@@ -157,7 +156,7 @@ seal_unwrap(const struct keyring *r, uint64_t msgid, const char *slot,
 		return rc;
 	slot_words(msgid, kid, info, aad);
 	if (aead_derive(master->secret, salt, info, key) == 0)
-		fits = aead_open_once(
+		fits = aead_open(
 		    key, NULL, aad, wrapped, sizeof(wrapped), data_key);
 	seal_wipe(key, sizeof(key));
 	return fits ? SEAL_OK : SEAL_DAMAGED;
@@ -169,7 +168,7 @@ seal_stream_new(
 {
 	struct seal_stream *s = mem_zalloc(sizeof(*s));
 
-	s->aead = aead_new(data_key);
+	memcpy(s->key, data_key, SEAL_DATA_KEY);
 	s->msgid = msgid;
 	snprintf(s->codec, sizeof(s->codec), "%s", codec);
 	return s;
@@ -180,7 +179,7 @@ seal_stream_free(struct seal_stream *s)
 {
 	if (s == NULL)
 		return;
-	aead_free(s->aead);
+	seal_wipe(s->key, sizeof(s->key));
 	free(s);
 }
 
@@ -232,7 +231,7 @@ seal_segment(struct seal_stream *s, uint64_t n, bool last, const void *clear,
 	if (!segment_fits(n, last, len))
 		return -1;
 	segment_words(s, n, last, nonce, aad);
-	return aead_seal(s->aead, nonce, aad, clear, len, out);
+	return aead_seal(s->key, nonce, aad, clear, len, out);
 }
 
 enum seal_result
@@ -245,9 +244,8 @@ seal_open_segment(struct seal_stream *s, uint64_t n, bool last,
 	if (len < SEAL_TAG || !segment_fits(n, last, len - SEAL_TAG))
 		return SEAL_DAMAGED;
 	segment_words(s, n, last, nonce, aad);
-	return aead_open(s->aead, nonce, aad, sealed, len, clear)
-	    ? SEAL_OK
-	    : SEAL_DAMAGED;
+	return aead_open(s->key, nonce, aad, sealed, len, clear) ? SEAL_OK
+								 : SEAL_DAMAGED;
 }
 
 uint64_t
@@ -321,7 +319,7 @@ seal_text(const struct key *master, const char *kind, uint64_t evpid,
 	if (aead_derive(master->secret, salt, info, key) == -1)
 		return -1;
 	sealed = mem_zalloc(len + SEAL_TAG);
-	if (aead_seal_once(key, NULL, aad, text, len, sealed) == 0 &&
+	if (aead_seal(key, NULL, aad, text, len, sealed) == 0 &&
 	    buf_putf(out, "%s\n", head) == 0) {
 		rc = text_lines(sealed, len + SEAL_TAG, out);
 		if (rc == -1)
@@ -429,8 +427,7 @@ seal_open_text(const struct keyring *r, const char *kind, const char *data,
 	snprintf(info, sizeof(info), "spoolkit-text-1 %s", h.id);
 	snprintf(aad, sizeof(aad), "%.*s\n%s", (int)h.len - 1, data, kind);
 	if (aead_derive(master->secret, salt, info, key) == 0)
-		fits =
-		    aead_open_once(key, NULL, aad, sealed, (size_t)n, sealed);
+		fits = aead_open(key, NULL, aad, sealed, (size_t)n, sealed);
 	rc = fits ? SEAL_OK : SEAL_DAMAGED;
 	if (fits && buf_put(clear, sealed, (size_t)n - SEAL_TAG) == -1)
 		rc = SEAL_DAMAGED;

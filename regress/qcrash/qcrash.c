@@ -262,8 +262,8 @@ warm_up(void)
 		sealed[sizeof(clear) + AEAD_TAG];
 
 	if (aead_derive(key, salt, "warm", key) == -1 ||
-	    aead_seal_once(key, NULL, "", clear, sizeof(clear), sealed) == -1 ||
-	    !aead_open_once(key, NULL, "", sealed, sizeof(sealed), clear))
+	    aead_seal(key, NULL, "", clear, sizeof(clear), sealed) == -1 ||
+	    !aead_open(key, NULL, "", sealed, sizeof(sealed), clear))
 		broken("libcrypto", "cannot seal");
 }
 
