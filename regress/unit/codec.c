@@ -75,9 +75,8 @@ static const struct codec_form forms[] = {
 static const size_t sizes[] = { 0, 1, 63, 4096, 64311, 65535, 65536, 65537,
 	131072, 300000 };
 
-/* Half of it does not compress. */
 static char *
-make_body(size_t size)
+make_octets(size_t size, bool noise)
 {
 	char *body = mem_zalloc(size + 1);
 	uint32_t seed = 7;
@@ -85,10 +84,17 @@ make_body(size_t size)
 
 	for (i = 0; i < size; i++) {
 		seed = seed * 1664525 + 1013904223;
-		body[i] =
-		    (i >> 10 & 1) ? (char)(seed >> 24) : (char)('a' + i % 23);
+		body[i] = noise || (i >> 10 & 1) ? (char)(seed >> 24)
+						 : (char)('a' + i % 23);
 	}
 	return body;
+}
+
+/* Half of it does not compress. */
+static char *
+make_body(size_t size)
+{
+	return make_octets(size, false);
 }
 
 static char *
@@ -175,6 +181,40 @@ round_trips(void **state)
 			}
 		}
 	}
+}
+
+static bool
+last_is_full(size_t stored)
+{
+	return (stored - MESSAGE_HEAD_SEALED) % (SEAL_SEGMENT + SEAL_TAG) == 0;
+}
+
+/* What zstd writes ends before, at and behind the end of a segment. */
+static void
+segments_filled(void **state)
+{
+	static const char record[] = "spool-envelope: 1\nid: and so on\n";
+	struct codec_reader *r;
+	char *body = make_octets(2 * SEAL_SEGMENT, true), *data;
+	unsigned segments, full = 0;
+	size_t size, len;
+
+	(void)state;
+	for (segments = 1; segments <= 2; segments++) {
+		for (size = segments * SEAL_SEGMENT - 80;
+		     size < segments * SEAL_SEGMENT; size++) {
+			data = write_one(&forms[3], record, sizeof(record) - 1,
+			    body, size, false, &len);
+			full += last_is_full(len);
+			r = codec_open_data(data, len, ring);
+			compare(
+			    r, record, sizeof(record) - 1, body, size, 65536);
+			codec_close(r);
+			free(data);
+		}
+	}
+	assert_int_equal(full, 2);
+	free(body);
 }
 
 /* The head at a place in a file, as in the journal. */
@@ -535,6 +575,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(round_trips),
+		cmocka_unit_test(segments_filled),
 		cmocka_unit_test(within_a_file),
 		cmocka_unit_test(every_length),
 		cmocka_unit_test(every_bit),
