@@ -306,6 +306,7 @@ put_finish(struct job *j)
 	change_answered(q, &p->d);
 	e->pending--;
 	if (p->d.status == QUEUE_OK) {
+		q->taken_at = q->now;
 		entry_pin(q, e, p->d.slot);
 		e->seq = p->d.seq;
 		e->slot = p->d.slot;

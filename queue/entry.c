@@ -14,7 +14,6 @@
 #include "queue/inside.h"
 
 #define RETRY_MS 5000 /* after the file system refused */
-#define TOGETHER_MS 64u /* what falls due in that time is done at once */
 
 struct blob *
 blob_new(size_t len)
@@ -293,16 +292,6 @@ entry_came(struct queue *q, struct entry *e, bool good)
 		await_no_more(q, e);
 }
 
-/* When a new message is written to files. Each alarm costs two threads a turn,
- * so messages that came close together share one. */
-static uint64_t
-settle_at(const struct queue *q)
-{
-	uint64_t at = q->now + q->settle_ms;
-
-	return q->settle_ms < TOGETHER_MS ? at : (at | (TOGETHER_MS - 1)) + 1;
-}
-
 void
 entry_consider(struct queue *q, struct entry *e)
 {
@@ -343,5 +332,5 @@ entry_consider(struct queue *q, struct entry *e)
 	else if (removes_only(q, e) || (e->due_at != 0 && e->due_at <= q->now))
 		join_list(e, &q->soon, q->now);
 	else if (e->list == NULL)
-		join_list(e, &q->later, settle_at(q));
+		join_list(e, &q->later, filing_alarm(q, q->now + q->settle_ms));
 }

@@ -29,6 +29,9 @@
 #define RETRIES_MAX 256
 #define COPY 65536
 #define PASSED_MAX 64 /* that wait for their change, a look */
+#define STREAM_MS 100 /* without mail: no more is coming in */
+#define TOGETHER_MS 64u /* what falls due in that time is done at once */
+#define PATIENCE 4u /* times settle_ms, while it does */
 
 struct act {
 	uint16_t rcpt;
@@ -83,13 +86,14 @@ close_file(int fd, int rc)
 static int
 copy_from(int fd, uint64_t at, uint64_t len, int to)
 {
-	char *chunk = mem_zalloc(COPY);
+	size_t room = len < COPY ? (size_t)len : COPY;
+	char *chunk = mem_rearray(NULL, room, 1);
 	ssize_t n;
 	int rc = 0;
 
 	while (len > 0 && rc == 0) {
 		n = pread(
-		    fd, chunk, len < COPY ? (size_t)len : COPY, (off_t)at);
+		    fd, chunk, len < room ? (size_t)len : room, (off_t)at);
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == 0)
@@ -539,6 +543,24 @@ pressed(const struct queue *q)
 	    ring_free(q->ring) <= RING_MAIL + 1;
 }
 
+uint64_t
+filing_alarm(const struct queue *q, uint64_t due)
+{
+	return q->settle_ms < TOGETHER_MS ? due : (due | (TOGETHER_MS - 1)) + 1;
+}
+
+/* How much longer than it is due a new message waits for its files. While mail
+ * streams in they would slow what is being taken, and the more is delivered
+ * meanwhile, the fewer there are to write. */
+static uint64_t
+patience(const struct queue *q)
+{
+	bool streams = q->now < q->taken_at + STREAM_MS;
+	bool roomy = q->body_bytes < q->body_cap / 8 * 7 && !pressed(q);
+
+	return streams && roomy ? (uint64_t)PATIENCE * q->settle_ms : 0;
+}
+
 /* What was refused is not tried by thousands at once: so many a second, and
  * more as they go well. */
 static void
@@ -578,6 +600,7 @@ filing_turn(struct queue *q)
 {
 	struct entries *lists[] = { &q->soon, &q->retry, &q->later };
 	struct entry *e;
+	uint64_t wait;
 	unsigned i;
 	bool now, retry;
 
@@ -586,10 +609,11 @@ filing_turn(struct queue *q)
 		return;
 	for (i = 0; i < 3; i++) {
 		now = lists[i] == &q->later && pressed(q);
+		wait = lists[i] == &q->later ? patience(q) : 0;
 		retry = lists[i] == &q->retry;
 		while (q->jobs < JOBS_MAX && (!retry || q->retries > 0) &&
 		    (e = first_ready(q, lists[i])) != NULL &&
-		    (now || e->due_at <= q->now)) {
+		    (now || e->due_at + wait <= q->now)) {
 			if (retry)
 				q->retries--;
 			start(q, e);
@@ -612,6 +636,9 @@ filing_next(const struct queue *q)
 		if ((e = first_ready(q, lists[i])) == NULL)
 			continue;
 		at = e->due_at;
+		/* The mail may have ended by then. */
+		if (lists[i] == &q->later && at <= q->now && patience(q) > 0)
+			at = filing_alarm(q, q->now + 1);
 		if (lists[i] == &q->retry && q->retries == 0 &&
 		    at < q->retries_at + 1000)
 			at = q->retries_at + 1000;

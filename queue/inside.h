@@ -164,6 +164,7 @@ struct queue {
 	struct entries soon, later, retry;
 	struct entries unseen; /* unknown ones: their bucket is not readable */
 	unsigned jobs; /* file jobs on their way */
+	uint64_t taken_at; /* ms: mail was last committed */
 	unsigned pins[RING_SLOTS];
 	uint64_t last_seq; /* flushed and answered */
 	uint64_t now; /* monotonic ms, read once a turn */
@@ -249,6 +250,9 @@ void entry_await_all(struct queue *q);
 void entry_came(struct queue *q, struct entry *e, bool good);
 
 /* filing */
+/* The ms at which what is due then is written, with what falls due soon after
+ * it: each alarm costs two threads a turn. */
+uint64_t filing_alarm(const struct queue *q, uint64_t due);
 void filing_turn(struct queue *q); /* starts the file jobs that are due */
 /* When the next is due; 0: none. */
 uint64_t filing_next(const struct queue *q);

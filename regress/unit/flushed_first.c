@@ -22,6 +22,7 @@
 #include "lib/base/ident.h"
 #include "lib/base/mono.h"
 #include "queue/queue.h"
+#include "regress/unit/folder.h"
 
 #define SIZE 3000
 
@@ -156,35 +157,14 @@ test_image(void **state)
 	queue_close(q, 1000);
 }
 
-static int
-make_spool(void **state)
-{
-	char path[] = "/tmp/flushed_first.XXXXXX";
-
-	*state = mkdtemp(path) == NULL ? NULL : strdup(path);
-	return *state == NULL ? -1 : 0;
-}
-
-static int
-remove_spool(void **state)
-{
-	char command[128];
-	int rc;
-
-	snprintf(command, sizeof(command), "rm -rf %s", (char *)*state);
-	rc = system(command);
-	free(*state);
-	return rc;
-}
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
-		    test_done, make_spool, remove_spool),
+		    test_done, folder_make, folder_remove),
 		cmocka_unit_test_setup_teardown(
-		    test_image, make_spool, remove_spool),
+		    test_image, folder_make, folder_remove),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

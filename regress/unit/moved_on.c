@@ -25,6 +25,7 @@
 #include "lib/base/ident.h"
 #include "lib/base/mono.h"
 #include "queue/queue.h"
+#include "regress/unit/folder.h"
 
 #define SIZE 3000
 #define WIDE 16 /* messages at a time */
@@ -285,35 +286,14 @@ test_others_move_it(void **state)
 	queue_close(tr.q, 1000);
 }
 
-static int
-make_spool(void **state)
-{
-	char path[] = "/tmp/moved_on.XXXXXX";
-
-	*state = mkdtemp(path) == NULL ? NULL : strdup(path);
-	return *state == NULL ? -1 : 0;
-}
-
-static int
-remove_spool(void **state)
-{
-	char command[128];
-	int rc;
-
-	snprintf(command, sizeof(command), "rm -rf %s", (char *)*state);
-	rc = system(command);
-	free(*state);
-	return rc;
-}
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
-		    test_filed_amid_traffic, make_spool, remove_spool),
+		    test_filed_amid_traffic, folder_make, folder_remove),
 		cmocka_unit_test_setup_teardown(
-		    test_others_move_it, make_spool, remove_spool),
+		    test_others_move_it, folder_make, folder_remove),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
