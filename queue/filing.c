@@ -29,9 +29,9 @@
 #define RETRIES_MAX 256
 #define COPY 65536
 #define PASSED_MAX 64 /* that wait for their change, a look */
-#define STREAM_MS 100 /* without mail: no more is coming in */
 #define TOGETHER_MS 64u /* what falls due in that time is done at once */
-#define PATIENCE 4u /* times settle_ms, while it does */
+#define PATIENCE 4u /* times settle_ms, while mail streams in */
+#define STREAM 10u /* a part of settle_ms without mail: it has ended */
 
 struct act {
 	uint16_t rcpt;
@@ -551,14 +551,16 @@ filing_alarm(const struct queue *q, uint64_t due)
 
 /* How much longer than it is due a new message waits for its files. While mail
  * streams in they would slow what is being taken, and the more is delivered
- * meanwhile, the fewer there are to write. */
+ * meanwhile, the fewer there are to write. What is made anew is waited for. */
 static uint64_t
 patience(const struct queue *q)
 {
-	bool streams = q->now < q->taken_at + STREAM_MS;
+	bool streams = q->now < q->taken_at + q->settle_ms / STREAM;
 	bool roomy = q->body_bytes < q->body_cap / 8 * 7 && !pressed(q);
 
-	return streams && roomy ? (uint64_t)PATIENCE * q->settle_ms : 0;
+	return streams && roomy && q->anew == ANEW_NONE
+	    ? (uint64_t)PATIENCE * q->settle_ms
+	    : 0;
 }
 
 /* What was refused is not tried by thousands at once: so many a second, and

@@ -24,7 +24,7 @@
 #define SIZE 3000
 #define SETTLE 400u
 #define LATEST (5 * SETTLE)
-#define GAP 80u /* ms between two messages that still are one stream */
+#define GAP 35u /* ms between two messages that still are one stream */
 
 struct stream {
 	struct queue *q;
